@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Virtual address spaces for guests: the interface for kernel modules.
+ *
+ * A module that should reach a guest's memory is given an address space by fd
+ * and binds to it:
+ *
+ *	as = virt_as_get_by_fd(fd, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE);
+ *	err = virt_as_bind(as, &binding, &ops, VIRT_AS_RIGHT_READ | ...);
+ *	virt_as_put(as);
+ *
+ * From then on any of its threads may open a section, in which it sees one
+ * whole map, touch guest memory by gpa, and close the section:
+ *
+ *	err = virt_as_begin(&binding, &section);
+ *	done = virt_as_copy_from(&section, &cache, gpa, buf, len);
+ *	virt_as_end(&section);
+ *
+ * The map may be replaced at any time; a section delays only the moment when
+ * the old map is drained. Guest memory is the owner's user memory: an access
+ * may fault, and may sleep for as long as whoever serves the fault likes.
+ *
+ * Documentation/core-api/virt_as.rst says more.
+ */
+#ifndef _LINUX_VIRT_AS_H
+#define _LINUX_VIRT_AS_H
+
+#include <linux/err.h>
+#include <linux/list.h>
+#include <linux/types.h>
+#include <uapi/linux/virt_as.h>
+
+struct file;
+struct iov_iter;
+struct mm_struct;
+struct module;
+struct virt_as;
+struct virt_as_binding;
+struct virt_as_map;
+
+/**
+ * struct virt_as_region - one region of a map
+ * @gpa: first guest physical address
+ * @last: last guest physical address, inclusive
+ * @hva: the owner's address of @gpa; 0 for VIRT_AS_TYPE_NOHVA
+ * @type: VIRT_AS_TYPE_*
+ * @perms: VIRT_AS_PERM_*
+ * @flags: VIRT_AS_ENTRY_* of the commit that made the region
+ *
+ * Immutable once its map is published. Two regions with equal @gpa, @last,
+ * @hva, @type and @perms are the same region, whatever map they are in.
+ */
+struct virt_as_region {
+	u64 gpa;
+	u64 last;
+	u64 hva;
+	u8 type;
+	u8 perms;
+	u16 flags;
+};
+
+/**
+ * struct virt_as_diff - what a commit changes, as a binding is told
+ * @old_generation: generation of the map that is replaced; 0 at bind
+ * @new_generation: generation of the map that replaces it
+ * @old_mm: owner of the old map
+ * @new_mm: owner of the new map; another one than @old_mm in an adopting commit
+ * @removed: regions that are in the old map and not in the new one, by gpa
+ * @added: regions that are in the new map and not in the old one, by gpa
+ * @nr_removed: number of @removed
+ * @nr_added: number of @added
+ *
+ * A region that is moved, re-backed or protected is in both arrays, as what it
+ * was and as what it becomes. An adopting commit removes and adds every region.
+ * The diff and all it points to is valid from prepare until commit or abort of
+ * the same binding has returned.
+ */
+struct virt_as_diff {
+	u64 old_generation;
+	u64 new_generation;
+	struct mm_struct *old_mm;
+	struct mm_struct *new_mm;
+	const struct virt_as_region **removed;
+	const struct virt_as_region **added;
+	u32 nr_removed;
+	u32 nr_added;
+};
+
+/**
+ * struct virt_as_binding_ops - what a binding does when the map changes
+ * @owner: the module of these functions; it cannot be unloaded while bound
+ * @prepare: Reserve all that following the diff takes, or refuse the commit
+ *	with an errno. Optional.
+ * @commit: The new map is published: follow it. Cannot fail. Optional.
+ * @abort: The commit that was prepared does not happen, or the binding is
+ *	being unbound in the middle of it: give back what prepare reserved.
+ *	Optional.
+ *
+ * For each commit a binding sees prepare, and after a prepare that returned 0
+ * exactly one of commit and abort, always with the same diff; never two calls
+ * at a time. At bind it sees prepare and commit with a diff in which the whole
+ * map is added.
+ *
+ * Context: Process context, may sleep, called with the commit lock of the
+ * address space held and nothing else. The functions must not commit, bind to
+ * or unbind from this address space, open a section of it, or touch user
+ * memory; and must not wait for a thread that does. They may take any lock that
+ * is never held around virt_as_bind() and virt_as_unbind() of this binding.
+ */
+struct virt_as_binding_ops {
+	struct module *owner;
+	int (*prepare)(struct virt_as_binding *binding,
+		       const struct virt_as_diff *diff);
+	void (*commit)(struct virt_as_binding *binding,
+		       const struct virt_as_diff *diff);
+	void (*abort)(struct virt_as_binding *binding,
+		      const struct virt_as_diff *diff);
+};
+
+/**
+ * struct virt_as_binding - one in-kernel user of an address space
+ * @as: the address space, referenced; NULL when not bound
+ * @ops: what to call
+ * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE that its sections have
+ * @node: in virt_as::bindings; guarded by virt_as::bindings_lock
+ * @diff: the diff that it has prepared; guarded by virt_as::bindings_lock
+ * @busy: a call of @ops is in flight; guarded by virt_as::bindings_lock
+ * @dying: unbind has begun; guarded by virt_as::bindings_lock
+ *
+ * Embedded in the user's own structure. All members belong to the core.
+ */
+struct virt_as_binding {
+	struct virt_as *as;
+	const struct virt_as_binding_ops *ops;
+	u32 rights;
+	struct list_head node;
+	const struct virt_as_diff *diff;
+	bool busy;
+	bool dying;
+};
+
+/* Entries of a cache: a ring, its descriptors and two buffers do not thrash. */
+#define VIRT_AS_CACHE_WAYS	4
+
+/**
+ * struct virt_as_cache - a reader's own memory of its recent lookups
+ * @cookie: the map that @ways belong to
+ * @ways: regions, the most recently used first
+ *
+ * One per vCPU, per virtqueue, never per physical CPU. Zeroed memory is an
+ * empty cache. It needs no invalidation: its entries are trusted only while
+ * the section's map is the very map they came from. Not to be used by two
+ * threads at a time.
+ */
+struct virt_as_cache {
+	u64 cookie;
+	const struct virt_as_region *ways[VIRT_AS_CACHE_WAYS];
+};
+
+/* How a section reaches the owner's memory. */
+enum virt_as_reach {
+	VIRT_AS_REACH_OWN,	/* current->mm is the owner's: plain user access */
+	VIRT_AS_REACH_SWITCHED,	/* a kernel thread that wears the owner's mm */
+	VIRT_AS_REACH_REMOTE,	/* a foreign task: pin pages, copy by kmap */
+};
+
+/**
+ * struct virt_as_section - a bracket in which one whole map is seen
+ * @as: the address space
+ * @map: the map that this section sees
+ * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE
+ * @reach: how the owner's memory is reached
+ * @srcu_idx: of the read-side critical section
+ *
+ * Lives on the stack of the one thread that uses it. All members belong to the
+ * core.
+ */
+struct virt_as_section {
+	struct virt_as *as;
+	const struct virt_as_map *map;
+	u32 rights;
+	enum virt_as_reach reach;
+	int srcu_idx;
+};
+
+/**
+ * struct virt_as_segment - a run of host addresses
+ * @hva: the owner's address; only for uaccess, only within the section
+ * @len: bytes, never past the end of a region
+ * @type: VIRT_AS_TYPE_*
+ * @perms: VIRT_AS_PERM_*
+ */
+struct virt_as_segment {
+	void __user *hva;
+	size_t len;
+	u8 type;
+	u8 perms;
+};
+
+/**
+ * enum virt_as_order - how a ring access is ordered
+ * @VIRT_AS_RELAXED: not at all
+ * @VIRT_AS_ORDERED: a load is an acquire, a store is a release
+ * @VIRT_AS_FULL: a full barrier before and after
+ *
+ * Compare-exchange is always a full barrier.
+ */
+enum virt_as_order {
+	VIRT_AS_RELAXED,
+	VIRT_AS_ORDERED,
+	VIRT_AS_FULL,
+};
+
+#if IS_ENABLED(CONFIG_VIRT_AS)
+
+struct virt_as *virt_as_get_by_fd(int fd, u32 rights);
+struct virt_as *virt_as_get_by_file(struct file *file, u32 rights);
+void virt_as_put(struct virt_as *as);
+
+int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
+		 const struct virt_as_binding_ops *ops, u32 rights);
+void virt_as_unbind(struct virt_as_binding *binding);
+
+int virt_as_begin(struct virt_as_binding *binding,
+		  struct virt_as_section *section);
+void virt_as_end(struct virt_as_section *section);
+u64 virt_as_generation(const struct virt_as_section *section);
+
+ssize_t virt_as_copy_to(struct virt_as_section *section,
+			struct virt_as_cache *cache, u64 gpa,
+			const void *src, size_t len);
+ssize_t virt_as_copy_from(struct virt_as_section *section,
+			  struct virt_as_cache *cache, u64 gpa,
+			  void *dst, size_t len);
+ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
+			     struct virt_as_cache *cache, u64 gpa,
+			     size_t len, struct iov_iter *iter);
+ssize_t virt_as_copy_from_iter(struct virt_as_section *section,
+			       struct virt_as_cache *cache, u64 gpa,
+			       size_t len, struct iov_iter *iter);
+ssize_t virt_as_zero(struct virt_as_section *section,
+		     struct virt_as_cache *cache, u64 gpa, size_t len);
+int virt_as_translate(struct virt_as_section *section,
+		      struct virt_as_cache *cache, u64 gpa, size_t len,
+		      struct virt_as_segment *segments, unsigned int nr);
+
+ssize_t virt_as_read(struct virt_as_binding *binding,
+		     struct virt_as_cache *cache, u64 gpa,
+		     void *dst, size_t len);
+ssize_t virt_as_write(struct virt_as_binding *binding,
+		      struct virt_as_cache *cache, u64 gpa,
+		      const void *src, size_t len);
+
+int virt_as_load16(struct virt_as_section *section,
+		   struct virt_as_cache *cache, u64 gpa, u16 *value,
+		   enum virt_as_order order);
+int virt_as_load32(struct virt_as_section *section,
+		   struct virt_as_cache *cache, u64 gpa, u32 *value,
+		   enum virt_as_order order);
+int virt_as_load64(struct virt_as_section *section,
+		   struct virt_as_cache *cache, u64 gpa, u64 *value,
+		   enum virt_as_order order);
+int virt_as_store16(struct virt_as_section *section,
+		    struct virt_as_cache *cache, u64 gpa, u16 value,
+		    enum virt_as_order order);
+int virt_as_store32(struct virt_as_section *section,
+		    struct virt_as_cache *cache, u64 gpa, u32 value,
+		    enum virt_as_order order);
+int virt_as_store64(struct virt_as_section *section,
+		    struct virt_as_cache *cache, u64 gpa, u64 value,
+		    enum virt_as_order order);
+int virt_as_cmpxchg16(struct virt_as_section *section,
+		      struct virt_as_cache *cache, u64 gpa, u16 *old, u16 new);
+int virt_as_cmpxchg32(struct virt_as_section *section,
+		      struct virt_as_cache *cache, u64 gpa, u32 *old, u32 new);
+int virt_as_cmpxchg64(struct virt_as_section *section,
+		      struct virt_as_cache *cache, u64 gpa, u64 *old, u64 new);
+
+#else /* !CONFIG_VIRT_AS */
+
+static inline struct virt_as *virt_as_get_by_fd(int fd, u32 rights)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline struct virt_as *virt_as_get_by_file(struct file *file, u32 rights)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline void virt_as_put(struct virt_as *as)
+{
+}
+
+static inline int virt_as_bind(struct virt_as *as,
+			       struct virt_as_binding *binding,
+			       const struct virt_as_binding_ops *ops, u32 rights)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void virt_as_unbind(struct virt_as_binding *binding)
+{
+}
+
+static inline int virt_as_begin(struct virt_as_binding *binding,
+				struct virt_as_section *section)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void virt_as_end(struct virt_as_section *section)
+{
+}
+
+static inline u64 virt_as_generation(const struct virt_as_section *section)
+{
+	return 0;
+}
+
+static inline ssize_t virt_as_copy_to(struct virt_as_section *section,
+				      struct virt_as_cache *cache, u64 gpa,
+				      const void *src, size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_copy_from(struct virt_as_section *section,
+					struct virt_as_cache *cache, u64 gpa,
+					void *dst, size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
+					   struct virt_as_cache *cache, u64 gpa,
+					   size_t len, struct iov_iter *iter)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_copy_from_iter(struct virt_as_section *section,
+					     struct virt_as_cache *cache,
+					     u64 gpa, size_t len,
+					     struct iov_iter *iter)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_zero(struct virt_as_section *section,
+				   struct virt_as_cache *cache, u64 gpa,
+				   size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_translate(struct virt_as_section *section,
+				    struct virt_as_cache *cache, u64 gpa,
+				    size_t len,
+				    struct virt_as_segment *segments,
+				    unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_read(struct virt_as_binding *binding,
+				   struct virt_as_cache *cache, u64 gpa,
+				   void *dst, size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline ssize_t virt_as_write(struct virt_as_binding *binding,
+				    struct virt_as_cache *cache, u64 gpa,
+				    const void *src, size_t len)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_load16(struct virt_as_section *section,
+				 struct virt_as_cache *cache, u64 gpa, u16 *value,
+				 enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_load32(struct virt_as_section *section,
+				 struct virt_as_cache *cache, u64 gpa, u32 *value,
+				 enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_load64(struct virt_as_section *section,
+				 struct virt_as_cache *cache, u64 gpa, u64 *value,
+				 enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_store16(struct virt_as_section *section,
+				  struct virt_as_cache *cache, u64 gpa, u16 value,
+				  enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_store32(struct virt_as_section *section,
+				  struct virt_as_cache *cache, u64 gpa, u32 value,
+				  enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_store64(struct virt_as_section *section,
+				  struct virt_as_cache *cache, u64 gpa, u64 value,
+				  enum virt_as_order order)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_cmpxchg16(struct virt_as_section *section,
+				    struct virt_as_cache *cache, u64 gpa,
+				    u16 *old, u16 new)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_cmpxchg32(struct virt_as_section *section,
+				    struct virt_as_cache *cache, u64 gpa,
+				    u32 *old, u32 new)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int virt_as_cmpxchg64(struct virt_as_section *section,
+				    struct virt_as_cache *cache, u64 gpa,
+				    u64 *old, u64 new)
+{
+	return -EOPNOTSUPP;
+}
+
+#endif /* CONFIG_VIRT_AS */
+
+#endif /* _LINUX_VIRT_AS_H */

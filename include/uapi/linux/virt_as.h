@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * Virtual address spaces for guests: the user-space interface.
+ *
+ * An address space is a file descriptor that stands for the map from guest
+ * physical addresses (gpa) to the user memory of one process, its owner (hva).
+ * It is made by create_virt_address_space() or by VIRT_AS_CREATE on
+ * /dev/virt_as, populated by VIRT_AS_COMMIT, and then passed to whoever should
+ * reach the guest's memory: KVM, back ends in the kernel, other processes.
+ */
+#ifndef _UAPI_LINUX_VIRT_AS_H
+#define _UAPI_LINUX_VIRT_AS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* Raised when a caller could notice a difference that no feature bit tells. */
+#define VIRT_AS_ABI		1
+
+/**
+ * DOC: General ioctl format
+ *
+ * Every structure begins with its size in bytes as the caller knows it. A
+ * larger structure than the kernel's is accepted when what the kernel does not
+ * know is zero; a shorter one than the first published form is refused. All
+ * fields have a fixed width, fields named __reserved must be zero, and fields
+ * that begin with out_ are written by the kernel.
+ *
+ * One errno stands for one cause, whatever the call:
+ *
+ * ==========  ===============================================================
+ * ENOTTY      this number is no call of this file
+ * EINVAL      a value is understood but wrong: a short structure, a reserved
+ *             or unused field that is not zero, an address or length that is
+ *             not page-aligned, a length of zero, a region named twice, flags
+ *             that exclude each other
+ * E2BIG       the structure is longer than the kernel's and its tail not zero
+ * EOPNOTSUPP  an unknown flag, operation, type or permission
+ * EOVERFLOW   an address plus its length goes past 2^64
+ * EFAULT      memory of the caller cannot be read or written; an hva that is
+ *             no user address (a kernel address, a tagged pointer); or guest
+ *             memory whose hva is not backed by anything
+ * ERANGE      an hva that begins in user space and ends beyond the owner's
+ *             memory
+ * EEXIST      two regions share a gpa
+ * ENOENT      no region has this gpa
+ * ENOSPC      more regions, or more changes, than the limit
+ * EDQUOT      more pages that a dirty log would have to cover than the limit
+ * EMSGSIZE    the array is too small; the needed count was written back
+ * ESTALE      the map is no longer of the expected generation
+ * EAGAIN      an earlier commit still drains and NOWAIT forbids to wait
+ * EINTR       a signal ended a wait; out_generation tells if the map is new
+ * ESRCH       the owner's memory is gone
+ * EXDEV       the caller's memory is not the owner's
+ * EPERM       this file lacks the right
+ * EACCES      the region does not permit this access
+ * ENXIO       the region has no host address (VIRT_AS_TYPE_NOHVA)
+ * EBUSY       a binding cannot follow this commit now
+ * EBADF       no such open file (also where a kernel module is given an fd)
+ * EBADFD      the file is not an address space
+ * ENOMEM      no memory
+ * ==========  ===============================================================
+ */
+#define VIRT_AS_IOCTL_TYPE	0xBA
+
+/*
+ * Rights of one open file. A file made by CREATE has all of them; RESTRICT
+ * makes another file of the same address space that has fewer.
+ */
+#define VIRT_AS_RIGHT_READ	0x1	/* read guest memory */
+#define VIRT_AS_RIGHT_WRITE	0x2	/* write guest memory */
+#define VIRT_AS_RIGHT_BIND	0x4	/* let a kernel module bind */
+#define VIRT_AS_RIGHT_LOG	0x8	/* open dirty logs */
+#define VIRT_AS_RIGHT_COMMIT	0x10	/* replace the map, as its owner */
+#define VIRT_AS_RIGHT_ADOPT	0x20	/* become the owner */
+#define VIRT_AS_RIGHTS		0x3f
+
+/**
+ * struct virt_as_create - ioctl(VIRT_AS_CREATE) on /dev/virt_as
+ * @size: sizeof(struct virt_as_create)
+ * @flags: must be 0
+ *
+ * Makes an empty address space whose owner is the caller's memory. Returns its
+ * file descriptor (close-on-exec), or -1 with errno.
+ */
+struct virt_as_create {
+	__u32 size;
+	__u32 flags;
+};
+
+#define VIRT_AS_CREATE		_IO(VIRT_AS_IOCTL_TYPE, 0x00)
+
+/* Bits of virt_as_info::out_features. */
+#define VIRT_AS_FEATURE_ADOPT	0x1ULL	/* VIRT_AS_COMMIT_ADOPT */
+
+/**
+ * struct virt_as_info - ioctl(VIRT_AS_INFO) on /dev/virt_as or an address space
+ * @size: sizeof(struct virt_as_info)
+ * @flags: must be 0
+ * @out_abi: VIRT_AS_ABI of the running kernel
+ * @out_rights: rights of this file; 0 on /dev/virt_as, as all that follow
+ *	@out_max_logged_pages
+ * @out_features: VIRT_AS_FEATURE_*
+ * @out_max_regions: limit of regions in a map
+ * @out_max_bindings: limit of kernel modules' bindings to an address space
+ * @out_max_logged_pages: limit of pages in all the regions of type RAM
+ * @out_generation: generation of the map; an empty new one has 1
+ * @out_drained_generation: newest generation before which nobody uses a map;
+ *	equal to @out_generation when nothing drains
+ * @out_nr_regions: regions in the map
+ * @out_nr_bindings: kernel modules bound
+ *
+ * poll() of the file: POLLIN while the map is of another generation than the
+ * one that INFO told this file of last (at first: than when the file was made);
+ * POLLOUT while nothing drains.
+ */
+struct virt_as_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_abi;
+	__u32 out_rights;
+	__aligned_u64 out_features;
+	__u32 out_max_regions;
+	__u32 out_max_bindings;
+	__aligned_u64 out_max_logged_pages;
+	__aligned_u64 out_generation;
+	__aligned_u64 out_drained_generation;
+	__u32 out_nr_regions;
+	__u32 out_nr_bindings;
+};
+
+#define VIRT_AS_INFO		_IO(VIRT_AS_IOCTL_TYPE, 0x01)
+
+/* virt_as_entry::type */
+#define VIRT_AS_TYPE_RAM	0	/* ordinary memory */
+#define VIRT_AS_TYPE_DEVICE	1	/* hardware behind the hva: exact widths, not logged */
+#define VIRT_AS_TYPE_NOHVA	2	/* private memory: no host address */
+
+/* virt_as_entry::perms */
+#define VIRT_AS_PERM_READ	0x1	/* every region has it */
+#define VIRT_AS_PERM_WRITE	0x2	/* without it: read-only */
+#define VIRT_AS_PERMS		0x3
+
+/* virt_as_entry::op */
+#define VIRT_AS_OP_ADD		0	/* a region of @type, @perms at @gpa, @len, @hva */
+#define VIRT_AS_OP_REMOVE	1	/* the region at @gpa of @len */
+#define VIRT_AS_OP_MOVE		2	/* the region at @gpa of @len goes to @new_gpa */
+#define VIRT_AS_OP_PROTECT	3	/* the region at @gpa of @len gets @perms */
+
+/* virt_as_entry::flags */
+#define VIRT_AS_ENTRY_CLEAN	0x1	/* what this adds is not dirty for logs */
+
+/**
+ * struct virt_as_entry - a region, or a change to one
+ * @op: VIRT_AS_OP_*; a whole map is a list of VIRT_AS_OP_ADD
+ * @type: VIRT_AS_TYPE_*; used by ADD
+ * @perms: VIRT_AS_PERM_*; used by ADD and PROTECT
+ * @flags: VIRT_AS_ENTRY_*; not with REMOVE
+ * @gpa: guest physical address, page-aligned
+ * @len: bytes, a multiple of the page size, not 0
+ * @hva: the owner's address, page-aligned; used by ADD, 0 for type NOHVA
+ * @new_gpa: used by MOVE
+ * @__reserved: must be 0
+ *
+ * Fields that an operation does not use must be 0. REMOVE, MOVE and PROTECT
+ * name a region of the map as it was before the commit, whole, and each region
+ * once; the order of the entries does not matter. Two regions may share hvas
+ * (they are aliases), never a gpa.
+ */
+struct virt_as_entry {
+	__u32 op;
+	__u32 type;
+	__u32 perms;
+	__u32 flags;
+	__aligned_u64 gpa;
+	__aligned_u64 len;
+	__aligned_u64 hva;
+	__aligned_u64 new_gpa;
+	__aligned_u64 __reserved[2];
+};
+
+/* virt_as_commit::flags */
+#define VIRT_AS_COMMIT_REPLACE	0x1	/* the entries are the whole map */
+#define VIRT_AS_COMMIT_TRY	0x2	/* check all, ask bindings, change nothing */
+#define VIRT_AS_COMMIT_NOWAIT	0x4	/* neither wait for a drain nor for ours */
+#define VIRT_AS_COMMIT_ADOPT	0x8	/* the caller becomes the owner; with REPLACE */
+#define VIRT_AS_COMMIT_EXPECT	0x10	/* only if of @expected_generation */
+
+/* virt_as_commit::out_index when no single entry is to blame */
+#define VIRT_AS_NO_INDEX	0xffffffffU
+
+/**
+ * struct virt_as_commit - ioctl(VIRT_AS_COMMIT): make a new map, all at once
+ * @size: sizeof(struct virt_as_commit)
+ * @flags: VIRT_AS_COMMIT_*
+ * @expected_generation: with EXPECT; else must be 0
+ * @entries: address of an array of struct virt_as_entry
+ * @nr_entries: its length
+ * @out_index: after an error: the entry that is wrong, or VIRT_AS_NO_INDEX
+ * @out_generation: the generation of the map when the call returned: the new
+ *	one after success (with TRY: the one it would have replaced), and after
+ *	EINTR if the map was replaced; the present one after another error
+ *
+ * Whoever is using the old map goes on to see the whole old map, whoever starts
+ * after the new map is published sees the whole new one. Without NOWAIT the call
+ * returns when nobody uses the old map. A thread that serves page faults of the
+ * owner (userfaultfd, FUSE) must use NOWAIT, because a user of the old map may
+ * be waiting for that very thread.
+ */
+struct virt_as_commit {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 expected_generation;
+	__aligned_u64 entries;
+	__u32 nr_entries;
+	__u32 out_index;
+	__aligned_u64 out_generation;
+};
+
+#define VIRT_AS_COMMIT		_IO(VIRT_AS_IOCTL_TYPE, 0x02)
+
+/**
+ * struct virt_as_get_map - ioctl(VIRT_AS_GET_MAP): read the map
+ * @size: sizeof(struct virt_as_get_map)
+ * @flags: must be 0
+ * @entries: address of an array of struct virt_as_entry, filled in order of gpa
+ * @nr_entries: in: its length; out: regions in the map, also after EMSGSIZE
+ * @__reserved: must be 0
+ * @out_generation: generation of the map that was read
+ *
+ * The entries can be given back to a REPLACE as they are. Their hva is 0 for a
+ * caller who is not the owner, as it is nobody else's business where the
+ * owner's memory lies.
+ */
+struct virt_as_get_map {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 entries;
+	__u32 nr_entries;
+	__u32 __reserved;
+	__aligned_u64 out_generation;
+};
+
+#define VIRT_AS_GET_MAP		_IO(VIRT_AS_IOCTL_TYPE, 0x03)
+
+/**
+ * struct virt_as_restrict - ioctl(VIRT_AS_RESTRICT): a file with fewer rights
+ * @size: sizeof(struct virt_as_restrict)
+ * @flags: must be 0
+ * @rights: VIRT_AS_RIGHT_*, all of which this file has; 0 is allowed
+ * @__reserved: must be 0
+ *
+ * Returns a new file descriptor (close-on-exec) of the same address space, to
+ * be passed on, or -1 with errno.
+ */
+struct virt_as_restrict {
+	__u32 size;
+	__u32 flags;
+	__u32 rights;
+	__u32 __reserved;
+};
+
+#define VIRT_AS_RESTRICT	_IO(VIRT_AS_IOCTL_TYPE, 0x04)
+
+#endif /* _UAPI_LINUX_VIRT_AS_H */

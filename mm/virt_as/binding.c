@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bindings: the in-kernel users of an address space, told of each commit.
+ *
+ * A commit goes over the bindings twice: first prepare, which may refuse, then
+ * commit, which may not; or abort in reverse, if one refused. A binding is in
+ * one of these states, all of it under virt_as::bindings_lock:
+ *
+ *	diff	busy
+ *	NULL	false	idle
+ *	NULL	true	prepare is in flight
+ *	set	false	has prepared that diff
+ *	set	true	commit or abort is in flight
+ *
+ * and with dying set it is on its way out: no pass starts a call to it any more.
+ *
+ * The lock is never held across a call. A pass stands on the binding it calls:
+ * while that one is busy it cannot leave the list, so the pass can go on from it
+ * to a neighbour. virt_as_unbind() takes only this lock and waits only for the
+ * call to its own binding, so unbinding never waits for what another binding's
+ * prepare does. If it comes between prepare and commit, it aborts by itself;
+ * the diff stays valid because a commit ends only when no binding has it.
+ *
+ * Only bind adds to the list, under the commit lock, so a commit sees the same
+ * bindings in both passes, or fewer.
+ */
+#include <linux/err.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+
+#include <trace/events/virt_as.h>
+
+#include "binding.h"
+#include "diff.h"
+#include "map.h"
+#include "object.h"
+
+/* Starts a call; the lock may be dropped for it. */
+static void begin_call(struct virt_as *as, struct virt_as_binding *binding)
+{
+	lockdep_assert_held(&as->bindings_lock);
+	WRITE_ONCE(binding->busy, true);
+	mutex_unlock(&as->bindings_lock);
+}
+
+/* The call has returned; the caller stands on @binding until end_call(). */
+static void after_call(struct virt_as *as)
+{
+	mutex_lock(&as->bindings_lock);
+}
+
+/* The caller lets go of @binding, which may be unbound from now on. */
+static void end_call(struct virt_as *as, struct virt_as_binding *binding,
+		     const struct virt_as_diff *diff)
+{
+	lockdep_assert_held(&as->bindings_lock);
+	binding->diff = diff;
+	WRITE_ONCE(binding->busy, false);
+	wake_up_all(&as->bindings_wait);
+}
+
+static int call_prepare(struct virt_as_binding *binding,
+			const struct virt_as_diff *diff)
+{
+	return binding->ops->prepare ? binding->ops->prepare(binding, diff) : 0;
+}
+
+static void call_commit(struct virt_as_binding *binding,
+			const struct virt_as_diff *diff)
+{
+	if (binding->ops->commit)
+		binding->ops->commit(binding, diff);
+}
+
+static void call_abort(struct virt_as_binding *binding,
+		       const struct virt_as_diff *diff)
+{
+	if (binding->ops->abort)
+		binding->ops->abort(binding, diff);
+}
+
+static bool nobody_has(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	struct virt_as_binding *binding;
+	bool nobody = true;
+
+	mutex_lock(&as->bindings_lock);
+	list_for_each_entry(binding, &as->bindings, node) {
+		if (binding->diff == diff)
+			nobody = false;
+	}
+	mutex_unlock(&as->bindings_lock);
+	return nobody;
+}
+
+/* Waits for the bindings that are unbound in the middle and abort on their own. */
+static void wait_for_unbinds(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	wait_event(as->bindings_wait, nobody_has(as, diff));
+}
+
+/**
+ * virt_as_prepare_bindings - first phase
+ * @as: the address space
+ * @diff: what is going to change
+ *
+ * Context: Commit lock held.
+ * Return: 0 if all have prepared; or the errno of the one that refused, and
+ * those that had prepared are aborted.
+ */
+int virt_as_prepare_bindings(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	struct virt_as_binding *binding;
+	int err = 0;
+
+	lockdep_assert_held(&as->commit_lock);
+
+	mutex_lock(&as->bindings_lock);
+	list_for_each_entry(binding, &as->bindings, node) {
+		if (binding->dying)
+			continue;
+		begin_call(as, binding);
+		err = call_prepare(binding, diff);
+		after_call(as);
+		end_call(as, binding, err ? NULL : diff);
+		if (err)
+			break;
+	}
+	mutex_unlock(&as->bindings_lock);
+
+	if (err)
+		virt_as_abort_bindings(as, diff);
+	return err;
+}
+
+/**
+ * virt_as_commit_bindings - second phase
+ * @as: the address space
+ * @diff: what has changed, and was prepared
+ *
+ * Context: Commit lock held.
+ */
+void virt_as_commit_bindings(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	struct virt_as_binding *binding;
+
+	lockdep_assert_held(&as->commit_lock);
+
+	mutex_lock(&as->bindings_lock);
+	list_for_each_entry(binding, &as->bindings, node) {
+		if (binding->dying || binding->diff != diff)
+			continue;
+		begin_call(as, binding);
+		call_commit(binding, diff);
+		after_call(as);
+		end_call(as, binding, NULL);
+	}
+	mutex_unlock(&as->bindings_lock);
+	wait_for_unbinds(as, diff);
+}
+
+/**
+ * virt_as_abort_bindings - second phase, if the commit does not happen
+ * @as: the address space
+ * @diff: what was prepared
+ *
+ * Context: Commit lock held.
+ */
+void virt_as_abort_bindings(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	struct virt_as_binding *binding;
+
+	lockdep_assert_held(&as->commit_lock);
+
+	mutex_lock(&as->bindings_lock);
+	list_for_each_entry_reverse(binding, &as->bindings, node) {
+		if (binding->dying || binding->diff != diff)
+			continue;
+		begin_call(as, binding);
+		call_abort(binding, diff);
+		after_call(as);
+		end_call(as, binding, NULL);
+	}
+	mutex_unlock(&as->bindings_lock);
+	wait_for_unbinds(as, diff);
+}
+
+/* Shows a new binding the whole map, as one addition. */
+static int show_map(struct virt_as *as, struct virt_as_binding *binding)
+{
+	const struct virt_as_map *map;
+	struct virt_as_diff *diff;
+	int err;
+
+	map = rcu_dereference_protected(as->map,
+					lockdep_is_held(&as->commit_lock));
+	diff = virt_as_diff_build(NULL, map);
+	if (IS_ERR(diff))
+		return PTR_ERR(diff);
+	err = call_prepare(binding, diff);
+	if (!err)
+		call_commit(binding, diff);
+	virt_as_diff_free(diff);
+	return err;
+}
+
+static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
+{
+	int err;
+
+	lockdep_assert_held(&as->commit_lock);
+
+	if (READ_ONCE(as->nr_bindings) >= virt_as_max_bindings)
+		return -ENOSPC;
+	if (binding->ops->prepare || binding->ops->commit) {
+		err = show_map(as, binding);
+		if (err)
+			return err;
+	}
+	virt_as_get(as);
+	mutex_lock(&as->bindings_lock);
+	list_add_tail(&binding->node, &as->bindings);
+	WRITE_ONCE(as->nr_bindings, as->nr_bindings + 1);
+	mutex_unlock(&as->bindings_lock);
+	return 0;
+}
+
+/**
+ * virt_as_bind - become a user of an address space
+ * @as: the address space, from virt_as_get_by_fd() or virt_as_get_by_file()
+ * @binding: memory for it; the caller's, untouched until unbound
+ * @ops: what to call when the map changes
+ * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE: what the sections of the
+ *	binding may do; the same that the file was asked for
+ *
+ * Before this returns, ops->prepare and ops->commit have been called with the
+ * whole map. The binding takes references of its own on @as and on the module
+ * of @ops.
+ *
+ * Context: Process context, may sleep; no lock held that @ops take. Not inside
+ * a section of @as.
+ * Return: 0; -EINVAL for other rights; -ENODEV if the module is going away;
+ * -ENOSPC if there are too many bindings; -EINTR if the caller is being killed;
+ * -ENOMEM; or what ops->prepare returned.
+ */
+int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
+		 const struct virt_as_binding_ops *ops, u32 rights)
+{
+	int err;
+
+	might_sleep();
+
+	if (rights & ~(VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE))
+		return -EINVAL;
+	if (!try_module_get(ops->owner))
+		return -ENODEV;
+	*binding = (struct virt_as_binding) {
+		.as = as,
+		.ops = ops,
+		.rights = rights,
+	};
+
+	err = -EINTR;
+	if (mutex_lock_killable(&as->commit_lock))
+		goto err_module;
+	err = bind_locked(as, binding);
+	mutex_unlock(&as->commit_lock);
+	if (err)
+		goto err_module;
+	trace_virt_as_bind(as->id, ops->owner);
+	return 0;
+
+err_module:
+	binding->as = NULL;
+	module_put(ops->owner);
+	return err;
+}
+EXPORT_SYMBOL_GPL(virt_as_bind);
+
+/**
+ * virt_as_unbind - cease to be a user of an address space
+ * @binding: a binding none of whose sections is open
+ *
+ * When this returns no call of the binding's ops is in flight nor will be, and
+ * its memory is the caller's again. It waits for a call in flight to this
+ * binding, never for another binding or for a drain.
+ *
+ * Context: Process context, may sleep; no lock held that the binding's ops take.
+ * Not from within its ops.
+ */
+void virt_as_unbind(struct virt_as_binding *binding)
+{
+	const struct virt_as_binding_ops *ops = binding->ops;
+	struct virt_as *as = binding->as;
+
+	might_sleep();
+
+	mutex_lock(&as->bindings_lock);
+	binding->dying = true;
+	while (binding->busy) {
+		mutex_unlock(&as->bindings_lock);
+		wait_event(as->bindings_wait, !READ_ONCE(binding->busy));
+		mutex_lock(&as->bindings_lock);
+	}
+	if (binding->diff) {
+		begin_call(as, binding);
+		call_abort(binding, binding->diff);
+		after_call(as);
+		end_call(as, binding, NULL);
+	}
+	list_del(&binding->node);
+	WRITE_ONCE(as->nr_bindings, as->nr_bindings - 1);
+	mutex_unlock(&as->bindings_lock);
+
+	trace_virt_as_unbind(as->id, ops->owner);
+	binding->as = NULL;
+	virt_as_put(as);
+	module_put(ops->owner);
+}
+EXPORT_SYMBOL_GPL(virt_as_unbind);

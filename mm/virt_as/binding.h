@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _MM_VIRT_AS_BINDING_H
+#define _MM_VIRT_AS_BINDING_H
+
+struct virt_as;
+struct virt_as_diff;
+
+int virt_as_prepare_bindings(struct virt_as *as, const struct virt_as_diff *diff);
+void virt_as_commit_bindings(struct virt_as *as, const struct virt_as_diff *diff);
+void virt_as_abort_bindings(struct virt_as *as, const struct virt_as_diff *diff);
+
+#endif /* _MM_VIRT_AS_BINDING_H */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The address space itself. See object.c.
+ */
+#ifndef _MM_VIRT_AS_OBJECT_H
+#define _MM_VIRT_AS_OBJECT_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/srcu.h>
+#include <linux/virt_as.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct virt_as_map;
+
+/**
+ * struct virt_as - an address space
+ * @refs: open files, bindings, and jobs of foreign tasks
+ * @id: names it in tracepoints
+ * @srcu: sections are its readers; @map is what they read
+ * @map: the map; written under @commit_lock
+ * @generation: of @map; written under @commit_lock, read by anyone
+ * @drained_generation: newest generation before which nobody uses a map;
+ *	written by @drain_work, read by anyone
+ * @draining: the map that @drain_work is to free; handed over by
+ *	@drained_generation: a commit writes it only while nothing drains
+ * @drain_work: waits until nobody uses @draining
+ * @wait: woken when @generation or @drained_generation has changed
+ * @commit_lock: one commit or bind at a time; outermost
+ * @bindings_lock: guards the three below, and some members of each binding;
+ *	inside @commit_lock, held only for moments
+ * @bindings: struct virt_as_binding, in the order they were bound
+ * @nr_bindings: number of @bindings
+ * @bindings_wait: woken when a call to a binding has returned
+ * @wq: runs @drain_work and the jobs of foreign tasks. Its own, because both
+ *	may sleep for as long as a fault of its owner's memory does, and nobody
+ *	else should stand in that queue.
+ * @commits: commits published
+ * @refused: commits that failed
+ * @remote_pages: pages that foreign tasks reached
+ * @free_work: frees it, in a context that may sleep
+ */
+struct virt_as {
+	refcount_t refs;
+	u32 id;
+	struct srcu_struct srcu;
+	struct virt_as_map __rcu *map;
+	u64 generation;
+	u64 drained_generation;
+	struct virt_as_map *draining;
+	struct work_struct drain_work;
+	wait_queue_head_t wait;
+	struct mutex commit_lock;	/* outermost: one commit or bind */
+	struct mutex bindings_lock;	/* the list; never held in a call */
+	struct list_head bindings;
+	u32 nr_bindings;
+	wait_queue_head_t bindings_wait;
+	struct workqueue_struct *wq;
+	atomic64_t commits;
+	atomic64_t refused;
+	atomic64_t remote_pages;
+	struct work_struct free_work;
+};
+
+/* Limits; set when the module is loaded. */
+extern unsigned int virt_as_max_regions;
+extern unsigned int virt_as_max_bindings;
+extern unsigned long virt_as_max_logged_pages;
+
+int virt_as_object_init(void);
+void virt_as_object_exit(void);
+
+struct virt_as *virt_as_alloc(void);
+void virt_as_get(struct virt_as *as);
+void virt_as_release_map(struct virt_as_map *map);
+
+#endif /* _MM_VIRT_AS_OBJECT_H */
