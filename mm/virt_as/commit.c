@@ -141,7 +141,6 @@ static void publish(struct virt_as *as, struct virt_as_map *old,
 	/* Pairs with srcu_dereference() in virt_as_section_enter(). */
 	rcu_assign_pointer(as->map, new);
 	WRITE_ONCE(as->generation, new->generation);
-	queue_work(as->wq, &as->drain_work);
 	atomic64_inc(&as->commits);
 	trace_virt_as_commit(as->id, new->generation, new->nr);
 	wake_up_all(&as->wait);
@@ -185,6 +184,8 @@ static int replace_map(struct virt_as *as, struct virt_as_map *old,
 		virt_as_commit_bindings(as, diff);
 		virt_as_diff_free(diff);
 	}
+	/* Only now: the diff pointed into the old map. */
+	queue_work(as->wq, &as->drain_work);
 	return 0;
 
 err_diff:

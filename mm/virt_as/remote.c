@@ -14,10 +14,10 @@
  *
  * The wait for a job can be left by a fatal signal, although the kernel thread
  * may be stuck in a fault for good. So a job owns all that it touches: the
- * buffer, references on the address space and on the owner's mm, and a read-side
- * lock of its own, which keeps the map that its host addresses came from in
- * use, hence the drain waiting, until it is done. The last of the two parties
- * frees it.
+ * buffer, references on the address space, the owner's mm and this module, and a
+ * read-side lock of its own, which keeps the map that its host addresses came
+ * from in use, hence the drain waiting, until it is done. The last of the two
+ * parties frees it.
  *
  * Locks: the owner's mmap_lock for reading, to pin; nothing else.
  */
@@ -26,6 +26,7 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mmu_context.h>
+#include <linux/module.h>
 #include <linux/refcount.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -92,6 +93,12 @@ static void run_job(struct work_struct *work)
 	complete(&job->done);
 	put_job(job);
 	virt_as_put(as);
+	/*
+	 * What runs after this is still waited for by module unload: if that
+	 * was the last put, by way of destroy_workqueue() in free_as(); if not,
+	 * whoever has a reference pins the module.
+	 */
+	module_put(THIS_MODULE);
 }
 
 static struct job *alloc_job(const struct virt_as_segment *segment,
@@ -121,6 +128,7 @@ static struct job *alloc_job(const struct virt_as_segment *segment,
 /* The section holds what the job needs, so the job's own holds cannot fail. */
 static void start_job(struct job *job, struct virt_as_section *section)
 {
+	__module_get(THIS_MODULE);
 	job->as = section->as;
 	virt_as_get(job->as);
 	job->mm = section->map->mm;
@@ -131,23 +139,22 @@ static void start_job(struct job *job, struct virt_as_section *section)
 	queue_work(job->as->wq, &job->work);
 }
 
-static size_t transfer_by_job(struct virt_as_section *section,
-			      const struct virt_as_segment *segment, void *buf,
-			      enum virt_as_motion motion)
+/* Runs @job; the caller must not touch it afterwards. */
+static size_t transfer_by_job(struct virt_as_section *section, struct job *job,
+			      void *buf)
 {
-	size_t left = segment->len;
-	struct job *job;
+	size_t len = job->segment.len;
+	size_t left = len;
 
-	job = alloc_job(segment, motion);
-	if (!job)
-		return left;
-	if (motion == VIRT_AS_WRITE)
-		memcpy(job->buf, buf, segment->len);
+	if (job->motion == VIRT_AS_WRITE)
+		memcpy(job->buf, buf, len);
 	start_job(job, section);
 	if (!wait_for_completion_killable(&job->done)) {
 		left = job->left;
-		if (motion == VIRT_AS_READ)
-			memcpy(buf, job->buf, segment->len - left);
+		if (job->motion == VIRT_AS_READ)
+			memcpy(buf, job->buf, len - left);
+		atomic64_add(DIV_ROUND_UP(len - left, PAGE_SIZE),
+			     &section->as->remote_pages);
 	}
 	put_job(job);
 	return left;
@@ -243,26 +250,30 @@ size_t virt_as_remote_transfer(struct virt_as_section *section,
 			       void *buf, enum virt_as_motion motion)
 {
 	bool device = segment->type == VIRT_AS_TYPE_DEVICE;
-	size_t done = 0;
+	struct virt_as_segment rest = *segment;
 
-	if (!device && segment->len < JOB_MIN)
-		return transfer_by_pins(section, segment, buf, motion);
-
-	while (done < segment->len) {
-		struct virt_as_segment part = *segment;
+	while (device || rest.len >= JOB_MIN) {
+		struct virt_as_segment part = rest;
+		struct job *job;
 		size_t left;
 
-		part.hva += done;
-		part.len = min_t(size_t, segment->len - done, JOB_MAX);
-		left = transfer_by_job(section, &part, buf ? buf + done : NULL,
-				       motion);
-		done += part.len - left;
-		if (left)
+		if (!rest.len)
+			return 0;
+		part.len = min_t(size_t, rest.len, JOB_MAX);
+		job = alloc_job(&part, motion);
+		if (!job)
 			break;
-		atomic64_add(DIV_ROUND_UP(part.len, PAGE_SIZE),
-			     &section->as->remote_pages);
+		left = transfer_by_job(section, job, buf);
+		rest.hva += part.len - left;
+		rest.len -= part.len - left;
+		if (left)
+			return rest.len;
+		if (buf)
+			buf += part.len;
 	}
-	return segment->len - done;
+
+	/* Few bytes, the last of many, or no memory for a job. */
+	return device ? rest.len : transfer_by_pins(section, &rest, buf, motion);
 }
 
 /**
