@@ -5,9 +5,7 @@
  * A module that should reach a guest's memory is given an address space by fd
  * and binds to it:
  *
- *	as = virt_as_get_by_fd(fd, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE);
- *	err = virt_as_bind(as, &binding, &ops, VIRT_AS_RIGHT_READ | ...);
- *	virt_as_put(as);
+ *	err = virt_as_bind_fd(fd, &binding, &ops, VIRT_AS_RIGHT_READ);
  *
  * From then on any of its threads may open a section, in which it sees one
  * whole map, touch guest memory by gpa, and close the section:
@@ -25,7 +23,7 @@
 #ifndef _LINUX_VIRT_AS_H
 #define _LINUX_VIRT_AS_H
 
-#include <linux/err.h>
+#include <linux/errno.h>
 #include <linux/list.h>
 #include <linux/types.h>
 #include <uapi/linux/virt_as.h>
@@ -64,14 +62,14 @@ struct virt_as_region {
  * @old_generation: generation of the map that is replaced; 0 at bind
  * @new_generation: generation of the map that replaces it
  * @old_mm: owner of the old map
- * @new_mm: owner of the new map; another one than @old_mm in an adopting commit
+ * @new_mm: owner of the new map; another one than @old_mm if it was adopted
  * @removed: regions that are in the old map and not in the new one, by gpa
  * @added: regions that are in the new map and not in the old one, by gpa
  * @nr_removed: number of @removed
  * @nr_added: number of @added
  *
  * A region that is moved, re-backed or protected is in both arrays, as what it
- * was and as what it becomes. An adopting commit removes and adds every region.
+ * was and as what it becomes. If the owner changes, every region is in both.
  * The diff and all it points to is valid from prepare until commit or abort of
  * the same binding has returned.
  */
@@ -89,8 +87,8 @@ struct virt_as_diff {
 /**
  * struct virt_as_binding_ops - what a binding does when the map changes
  * @owner: the module of these functions; it cannot be unloaded while bound
- * @prepare: Reserve all that following the diff takes, or refuse the commit
- *	with an errno. Optional.
+ * @prepare: Reserve all that following the diff takes and return 0; or undo
+ *	what was reserved and refuse the commit with an errno. Optional.
  * @commit: The new map is published: follow it. Cannot fail. Optional.
  * @abort: The commit that was prepared does not happen, or the binding is
  *	being unbound in the middle of it: give back what prepare reserved.
@@ -102,10 +100,11 @@ struct virt_as_diff {
  * map is added.
  *
  * Context: Process context, may sleep, called with the commit lock of the
- * address space held and nothing else. The functions must not commit, bind to
- * or unbind from this address space, open a section of it, or touch user
- * memory; and must not wait for a thread that does. They may take any lock that
- * is never held around virt_as_bind() and virt_as_unbind() of this binding.
+ * address space held by this thread or, for abort, by another, and nothing
+ * else. The functions must not commit, bind to or unbind from this address
+ * space, open a section of it, or touch user memory; and must not wait for a
+ * thread that does. They may take any lock that is never held around the bind
+ * and unbind of this binding.
  */
 struct virt_as_binding_ops {
 	struct module *owner;
@@ -203,7 +202,8 @@ struct virt_as_segment {
  * @VIRT_AS_ORDERED: a load is an acquire, a store is a release
  * @VIRT_AS_FULL: a full barrier before and after
  *
- * Compare-exchange is always a full barrier.
+ * A compare-exchange is a full barrier if it stores, and unordered if it does
+ * not.
  */
 enum virt_as_order {
 	VIRT_AS_RELAXED,
@@ -213,12 +213,10 @@ enum virt_as_order {
 
 #if IS_ENABLED(CONFIG_VIRT_AS)
 
-struct virt_as *virt_as_get_by_fd(int fd, u32 rights);
-struct virt_as *virt_as_get_by_file(struct file *file, u32 rights);
-void virt_as_put(struct virt_as *as);
-
-int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
-		 const struct virt_as_binding_ops *ops, u32 rights);
+int virt_as_bind_fd(int fd, struct virt_as_binding *binding,
+		    const struct virt_as_binding_ops *ops, u32 rights);
+int virt_as_bind_file(struct file *file, struct virt_as_binding *binding,
+		      const struct virt_as_binding_ops *ops, u32 rights);
 void virt_as_unbind(struct virt_as_binding *binding);
 
 int virt_as_begin(struct virt_as_binding *binding,
@@ -278,23 +276,17 @@ int virt_as_cmpxchg64(struct virt_as_section *section,
 
 #else /* !CONFIG_VIRT_AS */
 
-static inline struct virt_as *virt_as_get_by_fd(int fd, u32 rights)
+static inline int virt_as_bind_fd(int fd, struct virt_as_binding *binding,
+				  const struct virt_as_binding_ops *ops,
+				  u32 rights)
 {
-	return ERR_PTR(-EOPNOTSUPP);
+	return -EOPNOTSUPP;
 }
 
-static inline struct virt_as *virt_as_get_by_file(struct file *file, u32 rights)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static inline void virt_as_put(struct virt_as *as)
-{
-}
-
-static inline int virt_as_bind(struct virt_as *as,
-			       struct virt_as_binding *binding,
-			       const struct virt_as_binding_ops *ops, u32 rights)
+static inline int virt_as_bind_file(struct file *file,
+				    struct virt_as_binding *binding,
+				    const struct virt_as_binding_ops *ops,
+				    u32 rights)
 {
 	return -EOPNOTSUPP;
 }

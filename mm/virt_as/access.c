@@ -48,7 +48,7 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
 	u32 perm = motion == VIRT_AS_READ ? VIRT_AS_PERM_READ : VIRT_AS_PERM_WRITE;
 	struct virt_as_segment segment;
 	size_t done = 0;
-	size_t left;
+	size_t moved;
 	int err;
 
 	if (unlikely(!(section->rights & right)))
@@ -63,12 +63,13 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
 				      perm, &segment);
 		if (unlikely(err))
 			break;
-		left = virt_as_transfer(section, &segment,
-					motion == VIRT_AS_ZERO ? NULL : buf + done,
-					motion);
-		done += segment.len - left;
-		if (unlikely(left)) {
-			err = fatal_signal_pending(current) ? -EINTR : -EFAULT;
+		err = virt_as_transfer(section, &segment,
+				       motion == VIRT_AS_ZERO ? NULL : buf + done,
+				       motion, &moved);
+		done += moved;
+		if (unlikely(err)) {
+			if (fatal_signal_pending(current))
+				err = -EINTR;
 			break;
 		}
 		if (likely(done == len))
@@ -91,8 +92,9 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: Bytes written, fewer than @len if something stopped it; if there were
  * none -EPERM (the binding may not write), -ENOENT (hole), -ENXIO (no host
- * address), -EACCES (read-only), -EFAULT (hva not backed) or -EINTR (the caller
- * is being killed).
+ * address), -EACCES (read-only), -EFAULT (hva not backed, or not accessible to
+ * the kernel: a protection key, a userfaultfd for user mode only), -EINTR (the
+ * caller is being killed) or -ENOMEM.
  */
 ssize_t virt_as_copy_to(struct virt_as_section *section,
 			struct virt_as_cache *cache, u64 gpa,

@@ -19,7 +19,8 @@
  * to a neighbour. virt_as_unbind() takes only this lock and waits only for the
  * call to its own binding, so unbinding never waits for what another binding's
  * prepare does. If it comes between prepare and commit, it aborts by itself;
- * the diff stays valid because a commit ends only when no binding has it.
+ * the diff stays valid because a commit ends only when no binding has it, which
+ * virt_as::nr_prepared tells.
  *
  * Only bind adds to the list, under the commit lock, so a commit sees the same
  * bindings in both passes, or fewer.
@@ -55,6 +56,9 @@ static void end_call(struct virt_as *as, struct virt_as_binding *binding,
 		     const struct virt_as_diff *diff)
 {
 	lockdep_assert_held(&as->bindings_lock);
+	/* Pairs with smp_load_acquire() in wait_for_unbinds(). */
+	smp_store_release(&as->nr_prepared, as->nr_prepared + !!diff -
+					    !!binding->diff);
 	binding->diff = diff;
 	WRITE_ONCE(binding->busy, false);
 	wake_up_all(&as->bindings_wait);
@@ -80,24 +84,14 @@ static void call_abort(struct virt_as_binding *binding,
 		binding->ops->abort(binding, diff);
 }
 
-static bool nobody_has(struct virt_as *as, const struct virt_as_diff *diff)
+/*
+ * Waits for the bindings that are unbound in the middle and abort on their own.
+ * There is one diff at a time, so whoever has prepared has prepared this one.
+ */
+static void wait_for_unbinds(struct virt_as *as)
 {
-	struct virt_as_binding *binding;
-	bool nobody = true;
-
-	mutex_lock(&as->bindings_lock);
-	list_for_each_entry(binding, &as->bindings, node) {
-		if (binding->diff == diff)
-			nobody = false;
-	}
-	mutex_unlock(&as->bindings_lock);
-	return nobody;
-}
-
-/* Waits for the bindings that are unbound in the middle and abort on their own. */
-static void wait_for_unbinds(struct virt_as *as, const struct virt_as_diff *diff)
-{
-	wait_event(as->bindings_wait, nobody_has(as, diff));
+	/* Pairs with smp_store_release() in end_call(): they are done with it. */
+	wait_event(as->bindings_wait, !smp_load_acquire(&as->nr_prepared));
 }
 
 /**
@@ -157,7 +151,7 @@ void virt_as_commit_bindings(struct virt_as *as, const struct virt_as_diff *diff
 		end_call(as, binding, NULL);
 	}
 	mutex_unlock(&as->bindings_lock);
-	wait_for_unbinds(as, diff);
+	wait_for_unbinds(as);
 }
 
 /**
@@ -183,7 +177,7 @@ void virt_as_abort_bindings(struct virt_as *as, const struct virt_as_diff *diff)
 		end_call(as, binding, NULL);
 	}
 	mutex_unlock(&as->bindings_lock);
-	wait_for_unbinds(as, diff);
+	wait_for_unbinds(as);
 }
 
 /* Shows a new binding the whole map, as one addition. */
@@ -228,21 +222,13 @@ static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 
 /**
  * virt_as_bind - become a user of an address space
- * @as: the address space, from virt_as_get_by_fd() or virt_as_get_by_file()
- * @binding: memory for it; the caller's, untouched until unbound
+ * @as: the address space
+ * @binding: memory for it
  * @ops: what to call when the map changes
- * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE: what the sections of the
- *	binding may do; the same that the file was asked for
+ * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE; the caller has checked them
  *
- * Before this returns, ops->prepare and ops->commit have been called with the
- * whole map. The binding takes references of its own on @as and on the module
- * of @ops.
- *
- * Context: Process context, may sleep; no lock held that @ops take. Not inside
- * a section of @as.
- * Return: 0; -EINVAL for other rights; -ENODEV if the module is going away;
- * -ENOSPC if there are too many bindings; -EINTR if the caller is being killed;
- * -ENOMEM; or what ops->prepare returned.
+ * Context: As virt_as_bind_file().
+ * Return: As virt_as_bind_file().
  */
 int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
 		 const struct virt_as_binding_ops *ops, u32 rights)
@@ -251,8 +237,6 @@ int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
 
 	might_sleep();
 
-	if (rights & ~(VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE))
-		return -EINVAL;
 	if (!try_module_get(ops->owner))
 		return -ENODEV;
 	*binding = (struct virt_as_binding) {
@@ -276,7 +260,6 @@ err_module:
 	module_put(ops->owner);
 	return err;
 }
-EXPORT_SYMBOL_GPL(virt_as_bind);
 
 /**
  * virt_as_unbind - cease to be a user of an address space

@@ -2,9 +2,15 @@
 #ifndef _MM_VIRT_AS_BINDING_H
 #define _MM_VIRT_AS_BINDING_H
 
+#include <linux/types.h>
+
 struct virt_as;
+struct virt_as_binding;
+struct virt_as_binding_ops;
 struct virt_as_diff;
 
+int virt_as_bind(struct virt_as *as, struct virt_as_binding *binding,
+		 const struct virt_as_binding_ops *ops, u32 rights);
 int virt_as_prepare_bindings(struct virt_as *as, const struct virt_as_diff *diff);
 void virt_as_commit_bindings(struct virt_as *as, const struct virt_as_diff *diff);
 void virt_as_abort_bindings(struct virt_as *as, const struct virt_as_diff *diff);

@@ -15,18 +15,12 @@
  * Publish is the commit point. A section that began before sees the old map to
  * its end, one that begins after sees the new one; nothing in between exists.
  *
- * The drain is a work item of its own, which waits for the sections that may
- * see the old map and frees it. It has to be: sections sleep in page faults, for
- * as long as user space likes, and the thread that serves those faults may be
- * the one that commits. So that wait can be left by a signal, or left out.
- * At most one map drains at a time, which bounds memory to two maps.
+ * The drain (drain.c) takes as long as any section does, and a section may be
+ * waiting for a page fault that the committing thread itself serves. So that
+ * wait can be left by a signal, or left out.
  *
  * Memory ordering. rcu_assign_pointer(as->map) pairs with srcu_dereference() in
  * virt_as_section_enter(): who sees the new pointer sees the whole map.
- * smp_store_release(as->drained_generation) in virt_as_drain() pairs with
- * smp_load_acquire() in drained_to(): who sees that nothing drains sees
- * that the work item is done with as->draining, and that all accesses of the
- * sections it waited for have happened (synchronize_srcu() orders those).
  *
  * Locks: commit_lock outermost; bindings_lock inside, in binding.c. Nothing
  * here runs under mmap_lock, in an mmu notifier or inside a section.
@@ -42,48 +36,9 @@
 #include "binding.h"
 #include "commit.h"
 #include "diff.h"
+#include "drain.h"
 #include "map.h"
 #include "object.h"
-
-/* Nobody uses a map older than that of @generation. */
-static bool drained_to(struct virt_as *as, u64 generation)
-{
-	/* Pairs with smp_store_release() in virt_as_drain(). */
-	return smp_load_acquire(&as->drained_generation) >= generation;
-}
-
-/**
- * virt_as_drained - nobody uses a map older than the present one
- * @as: the address space
- *
- * Context: Any. Under the commit lock, true stays true.
- */
-bool virt_as_drained(struct virt_as *as)
-{
-	return drained_to(as, READ_ONCE(as->generation));
-}
-
-/**
- * virt_as_drain - wait until nobody uses the old map, and free it
- * @work: &virt_as::drain_work
- *
- * Context: Work item of &virt_as::wq. Sleeps for as long as any section does.
- */
-void virt_as_drain(struct work_struct *work)
-{
-	struct virt_as *as = container_of(work, struct virt_as, drain_work);
-	struct virt_as_map *old = as->draining;
-	u64 generation = old->generation + 1;
-
-	synchronize_srcu_expedited(&as->srcu);
-	virt_as_release_map(old);
-	as->draining = NULL;
-
-	/* Pairs with smp_load_acquire() in drained_to(). */
-	smp_store_release(&as->drained_generation, generation);
-	trace_virt_as_drained(as->id, generation);
-	wake_up_all(&as->wait);
-}
 
 /* Takes the commit lock at a time when nothing drains. */
 static int lock_drained(struct virt_as *as, u32 flags)
@@ -128,7 +83,11 @@ static struct virt_as_map *build_map(struct virt_as *as,
 	map->generation = old->generation + 1;
 	map->mm = current->mm;
 	mmgrab(map->mm);
-	map->owner = get_task_pid(current, PIDTYPE_TGID);
+	/* Another process may share the memory; the owner's name stays. */
+	if (map->mm == old->mm)
+		map->owner = get_pid(old->owner);
+	else
+		map->owner = get_task_pid(current, PIDTYPE_TGID);
 	return map;
 }
 
@@ -185,7 +144,7 @@ static int replace_map(struct virt_as *as, struct virt_as_map *old,
 		virt_as_diff_free(diff);
 	}
 	/* Only now: the diff pointed into the old map. */
-	queue_work(as->wq, &as->drain_work);
+	virt_as_start_drain(as);
 	return 0;
 
 err_diff:
@@ -223,7 +182,7 @@ static int commit_locked(struct virt_as *as, struct virt_as_request *request)
  * Context: The owner, or with VIRT_AS_COMMIT_ADOPT any task with user memory.
  * Sleeps; holds no locks that a page fault could want.
  * Return: 0, or an errno of include/uapi/linux/virt_as.h. After -EINTR
- * @request->out_generation tells whether the map was replaced.
+ * @request->out_generation is 0 if the map was not replaced.
  */
 int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 {
@@ -233,27 +192,27 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 	might_sleep();
 
 	request->out_index = VIRT_AS_NO_INDEX;
+	request->out_generation = 0;
 	err = lock_drained(as, request->flags);
+	if (err == -EINTR)
+		return err;
 	if (err)
 		goto out;
 	err = commit_locked(as, request);
 	published = as->generation;
 	mutex_unlock(&as->commit_lock);
+	if (err)
+		goto out;
 
-	if (!err && !(request->flags & (VIRT_AS_COMMIT_TRY | VIRT_AS_COMMIT_NOWAIT))) {
-		/* Later commits may have come: ours has drained before them. */
-		err = wait_event_interruptible(as->wait,
-					       drained_to(as, published));
-		request->out_generation = published;
-		return err ? -EINTR : 0;
-	}
-	if (!err) {
-		request->out_generation = published;
+	request->out_generation = published;
+	if (request->flags & (VIRT_AS_COMMIT_TRY | VIRT_AS_COMMIT_NOWAIT))
 		return 0;
-	}
+	/* Later commits may have come: ours has drained before them. */
+	err = wait_event_interruptible(as->wait,
+				       virt_as_drained_to(as, published));
+	return err ? -EINTR : 0;
+
 out:
-	trace_virt_as_refuse(as->id, err, request->out_index);
-	atomic64_inc(&as->refused);
 	request->out_generation = READ_ONCE(as->generation);
 	return err;
 }

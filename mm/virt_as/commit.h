@@ -6,7 +6,6 @@
 
 struct virt_as;
 struct virt_as_entry;
-struct work_struct;
 
 /**
  * struct virt_as_request - what a commit is asked to do, and its answer
@@ -27,7 +26,5 @@ struct virt_as_request {
 };
 
 int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request);
-bool virt_as_drained(struct virt_as *as);
-void virt_as_drain(struct work_struct *work);
 
 #endif /* _MM_VIRT_AS_COMMIT_H */

@@ -9,7 +9,8 @@
  *
  *	gpa 0x1002, 11 bytes:	2 at 0x1002, 4 at 0x1004, 4 at 0x1008, 1 at 0x100c
  *
- * so an aligned access of 1, 2, 4 or 8 bytes is exactly that one access.
+ * so an aligned access of 1, 2, 4 or 8 bytes is exactly that one access. Longer
+ * ones are cut into steps further up, where the steps begin anew.
  */
 #include <linux/bitops.h>
 #include <linux/log2.h>

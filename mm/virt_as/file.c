@@ -18,7 +18,8 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
-#include "commit.h"
+#include "binding.h"
+#include "drain.h"
 #include "file.h"
 #include "map.h"
 #include "object.h"
@@ -67,9 +68,14 @@ static void show_rights(struct seq_file *m, u32 rights)
 /* The owner as the reader of @m sees it: 0 if its memory is gone. */
 static pid_t owner_pid(struct seq_file *m, const struct virt_as_map *map)
 {
-	if (!atomic_read(&map->mm->mm_users))
-		return 0;
-	return pid_nr_ns(map->owner, proc_pid_ns(file_inode(m->file)->i_sb));
+	pid_t pid = 0;
+
+	rcu_read_lock();
+	if (atomic_read(&map->mm->mm_users) && pid_task(map->owner, PIDTYPE_TGID))
+		pid = pid_nr_ns(map->owner,
+				proc_pid_ns(file_inode(m->file)->i_sb));
+	rcu_read_unlock();
+	return pid;
 }
 
 static void file_show_fdinfo(struct seq_file *m, struct file *file)
@@ -156,46 +162,59 @@ err_vf:
 }
 
 /**
- * virt_as_get_by_file - get the address space of an open file
+ * virt_as_bind_file - become a user of an address space
  * @file: any open file
- * @rights: VIRT_AS_RIGHT_* that the file must have, apart from
- *	VIRT_AS_RIGHT_BIND, which it must have in any case
+ * @binding: memory for it; the caller's, untouched until unbound
+ * @ops: what to call when the map changes
+ * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE: what the sections of the
+ *	binding may do. The file must have these, and VIRT_AS_RIGHT_BIND.
  *
- * Context: Any.
- * Return: The address space, to be given to virt_as_put(); ERR_PTR(-EBADFD) if
- * the file is none, ERR_PTR(-EPERM) if it lacks a right.
+ * Before this returns, ops->prepare and ops->commit have been called with the
+ * whole map. The binding takes references of its own on the address space and on
+ * the module of @ops, none on @file.
+ *
+ * Context: Process context, may sleep; no lock held that @ops take. Not inside
+ * a section of the address space.
+ * Return: 0; -EBADFD if the file is no address space; -EPERM if it lacks a
+ * right; -EINVAL for rights other than the two; -ENODEV if the module of @ops is
+ * going away; -ENOSPC if there are too many bindings; -EINTR if the caller is
+ * being killed; -ENOMEM; or what ops->prepare returned.
  */
-struct virt_as *virt_as_get_by_file(struct file *file, u32 rights)
+int virt_as_bind_file(struct file *file, struct virt_as_binding *binding,
+		      const struct virt_as_binding_ops *ops, u32 rights)
 {
 	struct virt_as_file *vf = file->private_data;
 
 	if (file->f_op != &file_fops)
-		return ERR_PTR(-EBADFD);
+		return -EBADFD;
+	if (rights & ~(VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE))
+		return -EINVAL;
 	if ((rights | VIRT_AS_RIGHT_BIND) & ~vf->rights)
-		return ERR_PTR(-EPERM);
-	virt_as_get(vf->as);
-	return vf->as;
+		return -EPERM;
+	return virt_as_bind(vf->as, binding, ops, rights);
 }
-EXPORT_SYMBOL_GPL(virt_as_get_by_file);
+EXPORT_SYMBOL_GPL(virt_as_bind_file);
 
 /**
- * virt_as_get_by_fd - get the address space of a file descriptor
+ * virt_as_bind_fd - become a user of an address space
  * @fd: a number from user space
- * @rights: as for virt_as_get_by_file()
+ * @binding: as for virt_as_bind_file()
+ * @ops: as for virt_as_bind_file()
+ * @rights: as for virt_as_bind_file()
  *
- * Context: A task that has the descriptor.
- * Return: As virt_as_get_by_file(), and ERR_PTR(-EBADF) if nothing is open.
+ * Context: As virt_as_bind_file(), in a task that has the descriptor.
+ * Return: As virt_as_bind_file(), and -EBADF if nothing is open.
  */
-struct virt_as *virt_as_get_by_fd(int fd, u32 rights)
+int virt_as_bind_fd(int fd, struct virt_as_binding *binding,
+		    const struct virt_as_binding_ops *ops, u32 rights)
 {
-	struct virt_as *as;
-	struct file *file;
+	struct file *file = fget(fd);
+	int err;
 
-	file = fget(fd);
 	if (!file)
-		return ERR_PTR(-EBADF);
-	as = virt_as_get_by_file(file, rights);
+		return -EBADF;
+	err = virt_as_bind_file(file, binding, ops, rights);
 	fput(file);
-	return as;
+	return err;
 }
-EXPORT_SYMBOL_GPL(virt_as_get_by_fd);
+EXPORT_SYMBOL_GPL(virt_as_bind_fd);

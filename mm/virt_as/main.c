@@ -9,12 +9,13 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
+#include "drain.h"
 #include "file.h"
 #include "object.h"
 
 unsigned int virt_as_max_regions __read_mostly = 32768;
 module_param_named(max_regions, virt_as_max_regions, uint, 0444);
-MODULE_PARM_DESC(max_regions, "Regions in a map (1 to 1048576)");
+MODULE_PARM_DESC(max_regions, "Regions in a map (1 to 131072)");
 
 unsigned int virt_as_max_bindings __read_mostly = 1024;
 module_param_named(max_bindings, virt_as_max_bindings, uint, 0444);
@@ -25,7 +26,7 @@ module_param_named(max_logged_pages, virt_as_max_logged_pages, ulong, 0444);
 MODULE_PARM_DESC(max_logged_pages, "Pages in all RAM regions of a map");
 
 /* A commit copies the map, so its size is what one call can cost. */
-#define MAX_MAX_REGIONS	1048576U
+#define MAX_MAX_REGIONS	131072U
 
 static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
@@ -50,9 +51,12 @@ static int __init virt_as_init(void)
 		       MAX_MAX_REGIONS);
 		return -EINVAL;
 	}
-	err = virt_as_object_init();
+	err = virt_as_drain_init();
 	if (err)
 		return err;
+	err = virt_as_object_init();
+	if (err)
+		goto err_drain;
 	err = misc_register(&device);
 	if (err)
 		goto err_object;
@@ -60,6 +64,8 @@ static int __init virt_as_init(void)
 
 err_object:
 	virt_as_object_exit();
+err_drain:
+	virt_as_drain_exit();
 	return err;
 }
 
@@ -67,6 +73,7 @@ static void __exit virt_as_exit(void)
 {
 	misc_deregister(&device);
 	virt_as_object_exit();
+	virt_as_drain_exit();
 }
 
 module_init(virt_as_init);

@@ -31,6 +31,7 @@
  */
 #include <linux/atomic.h>
 #include <linux/bitmap.h>
+#include <linux/bits.h>
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
@@ -64,6 +65,9 @@ struct build {
 	u32 nr_slots;
 	u32 nr_touched;
 };
+
+/* An index of a region, beside the page number of a user address of 56 bits. */
+#define INDEX_BITS	20
 
 /* Tags maps for caches; 0 is the tag of an empty cache. */
 static atomic64_t last_cookie = ATOMIC64_INIT(0);
@@ -239,6 +243,7 @@ static struct virt_as_map *map_alloc(u32 nr)
 	if (!map)
 		return NULL;
 	map->cookie = atomic64_inc_return(&last_cookie);
+	refcount_set(&map->users, 1);
 	map->nr = nr;
 	map->keys = (u64 *)(map + 1);
 	map->regions = (struct virt_as_region *)(map->keys + nr);
@@ -305,7 +310,7 @@ static int check_limits(struct virt_as_map *map,
 {
 	u32 i;
 
-	if (map->nr > limits->max_regions)
+	if (map->nr > min_t(u32, limits->max_regions, BIT(INDEX_BITS)))
 		return -ENOSPC;
 	for (i = 0; i < map->nr; i++) {
 		const struct virt_as_region *region = &map->regions[i];
@@ -319,39 +324,43 @@ static int check_limits(struct virt_as_map *map,
 	return 0;
 }
 
-static int compare_by_hva(const void *a, const void *b, const void *priv)
+static int compare_packed(const void *a, const void *b)
 {
-	const struct virt_as_map *map = priv;
-	u64 left = map->regions[*(const u32 *)a].hva;
-	u64 right = map->regions[*(const u32 *)b].hva;
+	u64 left = *(const u64 *)a;
+	u64 right = *(const u64 *)b;
 
-	if (left == right)
-		return 0;
-	return left < right ? -1 : 1;
+	return left < right ? -1 : left > right;
 }
 
+/*
+ * The order of hvas is sorted as one word a region, for a sort of words is the
+ * quickest: the page number of the hva, then INDEX_BITS of index. The words lie
+ * where hva_reach goes afterwards.
+ */
 static void index_by_hva(struct virt_as_map *map)
 {
+	u64 *packed = map->hva_reach;
 	bool sorted = true;
 	u64 reach = 0;
-	u64 hva = 0;
 	u32 nr = 0;
 	u32 i;
 
 	for (i = 0; i < map->nr; i++) {
 		if (map->regions[i].type == VIRT_AS_TYPE_NOHVA)
 			continue;
-		sorted &= map->regions[i].hva >= hva;
-		hva = map->regions[i].hva;
-		map->by_hva[nr++] = i;
+		packed[nr] = map->regions[i].hva >> PAGE_SHIFT << INDEX_BITS | i;
+		sorted &= !nr || packed[nr - 1] < packed[nr];
+		nr++;
 	}
 	map->nr_by_hva = nr;
 	if (!sorted)
-		sort_r(map->by_hva, nr, sizeof(*map->by_hva), compare_by_hva,
-		       NULL, map);
+		sort(packed, nr, sizeof(*packed), compare_packed, NULL);
 
 	for (i = 0; i < nr; i++) {
-		reach = max(reach, virt_as_region_hva_last(&map->regions[map->by_hva[i]]));
+		u32 index = packed[i] & (BIT(INDEX_BITS) - 1);
+
+		reach = max(reach, virt_as_region_hva_last(&map->regions[index]));
+		map->by_hva[i] = index;
 		map->hva_reach[i] = reach;
 	}
 }

@@ -8,6 +8,7 @@
 #ifndef _MM_VIRT_AS_MAP_H
 #define _MM_VIRT_AS_MAP_H
 
+#include <linux/refcount.h>
 #include <linux/types.h>
 #include <linux/virt_as.h>
 
@@ -17,7 +18,8 @@ struct pid;
 /**
  * struct virt_as_map - an immutable map
  * @cookie: unlike that of any other map that ever was; tags caches
- * @generation: of the address space; set when the commit is sure to happen
+ * @generation: of the address space
+ * @users: the address space, and jobs of foreign tasks that use its hvas
  * @mm: the owner, held by mmgrab(); all hvas are addresses in it
  * @owner: the owner's process, to name it to people
  * @nr: number of regions
@@ -34,6 +36,7 @@ struct pid;
 struct virt_as_map {
 	u64 cookie;
 	u64 generation;
+	refcount_t users;
 	struct mm_struct *mm;
 	struct pid *owner;
 	u32 nr;

@@ -6,8 +6,8 @@
  * and by jobs that run for a foreign task. The last put hands it to a work
  * item, because tearing down an srcu_struct and a workqueue sleeps and the last
  * put may come from anywhere. Nothing in it is ever waited for that user space
- * could delay: when the last reference is gone no section is open, so the last
- * drain is about to end.
+ * could delay: when the last reference is gone no section is open and no job
+ * runs, so the last drain is about to end.
  *
  * The owner's memory is held by mmgrab() alone, in each map, so an address
  * space never keeps the owner's pages alive; whoever wants to touch them has to
@@ -22,12 +22,9 @@
 
 #include <trace/events/virt_as.h>
 
-#include "commit.h"
+#include "drain.h"
 #include "map.h"
 #include "object.h"
-
-/* Foreign tasks' jobs that run at a time for one address space. */
-#define MAX_JOBS	16
 
 /* Frees address spaces; module unload waits for it. */
 static struct workqueue_struct *free_wq;
@@ -51,7 +48,9 @@ static void free_as(struct work_struct *work)
 {
 	struct virt_as *as = container_of(work, struct virt_as, free_work);
 
-	destroy_workqueue(as->wq);
+	if (as->job_wq)
+		destroy_workqueue(as->job_wq);
+	virt_as_finish_drain(as);
 	cleanup_srcu_struct(&as->srcu);
 	virt_as_release_map(rcu_access_pointer(as->map));
 	kfree(as);
@@ -84,7 +83,7 @@ struct virt_as *virt_as_alloc(void)
 {
 	struct virt_as_map *map;
 	struct virt_as *as;
-	int err = -ENOMEM;
+	int err;
 
 	as = kzalloc(sizeof(*as), GFP_KERNEL_ACCOUNT);
 	if (!as)
@@ -92,21 +91,17 @@ struct virt_as *virt_as_alloc(void)
 	refcount_set(&as->refs, 1);
 	as->id = atomic_inc_return(&last_id);
 	as->generation = 1;
-	as->drained_generation = 1;
-	INIT_WORK(&as->drain_work, virt_as_drain);
+	virt_as_init_drain(as);
 	INIT_WORK(&as->free_work, free_as);
-	init_waitqueue_head(&as->wait);
+	init_waitqueue_head(&as->jobs_wait);
 	init_waitqueue_head(&as->bindings_wait);
 	mutex_init(&as->commit_lock);
 	mutex_init(&as->bindings_lock);
 	INIT_LIST_HEAD(&as->bindings);
 
-	as->wq = alloc_workqueue("virt_as/%u", WQ_UNBOUND, MAX_JOBS, as->id);
-	if (!as->wq)
-		goto err_as;
 	err = init_srcu_struct(&as->srcu);
 	if (err)
-		goto err_wq;
+		goto err_as;
 	map = first_map();
 	if (IS_ERR(map)) {
 		err = PTR_ERR(map);
@@ -118,8 +113,6 @@ struct virt_as *virt_as_alloc(void)
 
 err_srcu:
 	cleanup_srcu_struct(&as->srcu);
-err_wq:
-	destroy_workqueue(as->wq);
 err_as:
 	kfree(as);
 	return ERR_PTR(err);
@@ -147,7 +140,6 @@ void virt_as_put(struct virt_as *as)
 	trace_virt_as_destroy(as->id);
 	queue_work(free_wq, &as->free_work);
 }
-EXPORT_SYMBOL_GPL(virt_as_put);
 
 int __init virt_as_object_init(void)
 {

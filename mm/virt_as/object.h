@@ -25,21 +25,27 @@ struct virt_as_map;
  * @generation: of @map; written under @commit_lock, read by anyone
  * @drained_generation: newest generation before which nobody uses a map;
  *	written by @drain_work, read by anyone
- * @draining: the map that @drain_work is to free; handed over by
- *	@drained_generation: a commit writes it only while nothing drains
- * @drain_work: waits until nobody uses @draining
+ * @draining: the old map on its way out; handed over by @drained_generation: a
+ *	commit writes it only while nothing drains
+ * @expedite_work: waits for the sections that may see @draining, quickly
+ * @drain_rcu: waits for them in the background
+ * @drain_work: frees @draining
  * @wait: woken when @generation or @drained_generation has changed
  * @commit_lock: one commit or bind at a time; outermost
- * @bindings_lock: guards the three below, and some members of each binding;
+ * @bindings_lock: guards the four below, and some members of each binding;
  *	inside @commit_lock, held only for moments
  * @bindings: struct virt_as_binding, in the order they were bound
  * @nr_bindings: number of @bindings
+ * @nr_prepared: how many of @bindings have prepared the commit under way;
+ *	written under @bindings_lock
  * @bindings_wait: woken when a call to a binding has returned
- * @wq: runs @drain_work and the jobs of foreign tasks. Its own, because both
- *	may sleep for as long as a fault of its owner's memory does, and nobody
- *	else should stand in that queue.
+ * @job_wq: runs the jobs of foreign tasks; made for the first of them. Its own,
+ *	because a job sleeps for as long as a fault of the owner's memory does,
+ *	and nobody else should stand in that queue.
+ * @nr_jobs: jobs that have not ended
+ * @jobs_wait: woken when a job has ended
  * @commits: commits published
- * @refused: commits that failed
+ * @refused: commits that were refused
  * @remote_pages: pages that foreign tasks reached
  * @free_work: frees it, in a context that may sleep
  */
@@ -51,14 +57,19 @@ struct virt_as {
 	u64 generation;
 	u64 drained_generation;
 	struct virt_as_map *draining;
+	struct work_struct expedite_work;
+	struct rcu_head drain_rcu;
 	struct work_struct drain_work;
 	wait_queue_head_t wait;
 	struct mutex commit_lock;	/* outermost: one commit or bind */
 	struct mutex bindings_lock;	/* the list; never held in a call */
 	struct list_head bindings;
 	u32 nr_bindings;
+	u32 nr_prepared;
 	wait_queue_head_t bindings_wait;
-	struct workqueue_struct *wq;
+	struct workqueue_struct *job_wq;
+	atomic_t nr_jobs;
+	wait_queue_head_t jobs_wait;
 	atomic64_t commits;
 	atomic64_t refused;
 	atomic64_t remote_pages;
@@ -75,6 +86,7 @@ void virt_as_object_exit(void);
 
 struct virt_as *virt_as_alloc(void);
 void virt_as_get(struct virt_as *as);
+void virt_as_put(struct virt_as *as);
 void virt_as_release_map(struct virt_as_map *map);
 
 #endif /* _MM_VIRT_AS_OBJECT_H */

@@ -8,6 +8,7 @@
 #ifndef _MM_VIRT_AS_REACH_H
 #define _MM_VIRT_AS_REACH_H
 
+#include <linux/errno.h>
 #include <linux/types.h>
 #include <linux/virt_as.h>
 
@@ -25,9 +26,9 @@ enum virt_as_motion {
 
 size_t virt_as_direct_transfer(const struct virt_as_segment *segment,
 			       void *buf, enum virt_as_motion motion);
-size_t virt_as_remote_transfer(struct virt_as_section *section,
-			       const struct virt_as_segment *segment,
-			       void *buf, enum virt_as_motion motion);
+int virt_as_remote_transfer(struct virt_as_section *section,
+			    const struct virt_as_segment *segment, void *buf,
+			    enum virt_as_motion motion, size_t *moved);
 int virt_as_remote_atomic(struct virt_as_section *section,
 			  const struct virt_as_segment *segment,
 			  int (*operate)(void *at, void *arg), void *arg,
@@ -39,17 +40,23 @@ int virt_as_remote_atomic(struct virt_as_section *section,
  * @segment: from virt_as_resolve() on the section's map
  * @buf: kernel memory; written only for VIRT_AS_READ, unused for VIRT_AS_ZERO
  * @motion: which way
+ * @moved: set to how many bytes
  *
- * Return: Bytes not moved, as copy_to_user() does.
+ * Return: 0 if all were moved; or why not: -EFAULT, -EINTR, -ENOMEM.
  */
-static __always_inline size_t
+static __always_inline int
 virt_as_transfer(struct virt_as_section *section,
 		 const struct virt_as_segment *segment, void *buf,
-		 enum virt_as_motion motion)
+		 enum virt_as_motion motion, size_t *moved)
 {
-	if (likely(section->reach != VIRT_AS_REACH_REMOTE))
-		return virt_as_direct_transfer(segment, buf, motion);
-	return virt_as_remote_transfer(section, segment, buf, motion);
+	size_t left;
+
+	if (unlikely(section->reach == VIRT_AS_REACH_REMOTE))
+		return virt_as_remote_transfer(section, segment, buf, motion,
+					       moved);
+	left = virt_as_direct_transfer(segment, buf, motion);
+	*moved = segment->len - left;
+	return unlikely(left) ? -EFAULT : 0;
 }
 
 #endif /* _MM_VIRT_AS_REACH_H */

@@ -12,12 +12,16 @@
  *			a buffer, while the task waits. Hardware is not made of
  *			pages that could be pinned.
  *
+ * What can be pinned is ordinary memory. If it turns out that a page cannot, a
+ * job has the last word, so that the outcome does not depend on the length.
+ *
  * The wait for a job can be left by a fatal signal, although the kernel thread
  * may be stuck in a fault for good. So a job owns all that it touches: the
  * buffer, references on the address space, the owner's mm and this module, and a
- * read-side lock of its own, which keeps the map that its host addresses came
- * from in use, hence the drain waiting, until it is done. The last of the two
- * parties frees it.
+ * count of the map that its host addresses came from, so that the drain waits
+ * for it too. The last of the two parties frees it. An address space has
+ * MAX_JOBS jobs at most, counting those that nobody waits for any more: beyond
+ * that, memory is pinned after all, and hardware waits for its turn.
  *
  * Locks: the owner's mmap_lock for reading, to pin; nothing else.
  */
@@ -33,6 +37,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "drain.h"
 #include "map.h"
 #include "object.h"
 #include "reach.h"
@@ -41,6 +46,8 @@
 #define JOB_MIN		SZ_64K
 /* What one job moves, which bounds its buffer. */
 #define JOB_MAX		SZ_256K
+/* Jobs of one address space at a time. */
+#define MAX_JOBS	4
 /* Pages pinned at a time. */
 #define PIN_BATCH	16
 
@@ -50,7 +57,7 @@
  * @refs: the task and the kernel thread
  * @done: completed when @left is known
  * @as: the address space, referenced
- * @srcu_idx: of the read-side lock that the task took for the kernel thread
+ * @map: the map that @segment came from, counted
  * @mm: the owner's mm, held by mm_users
  * @segment: where, in the owner's memory
  * @motion: which way
@@ -62,13 +69,24 @@ struct job {
 	refcount_t refs;
 	struct completion done;
 	struct virt_as *as;
-	int srcu_idx;
+	struct virt_as_map *map;
 	struct mm_struct *mm;
 	struct virt_as_segment segment;
 	enum virt_as_motion motion;
 	size_t left;
 	void *buf;
 };
+
+static bool take_slot(struct virt_as *as)
+{
+	return atomic_add_unless(&as->nr_jobs, 1, MAX_JOBS);
+}
+
+static void give_slot(struct virt_as *as)
+{
+	atomic_dec(&as->nr_jobs);
+	wake_up(&as->jobs_wait);
+}
 
 static void put_job(struct job *job)
 {
@@ -86,12 +104,12 @@ static void run_job(struct work_struct *work)
 	kthread_use_mm(job->mm);
 	job->left = virt_as_direct_transfer(&job->segment, job->buf, job->motion);
 	kthread_unuse_mm(job->mm);
-	__acquire(&as->srcu);
-	srcu_up_read(&as->srcu, job->srcu_idx);
 	mmput_async(job->mm);
+	virt_as_put_map(as, job->map);
 
 	complete(&job->done);
 	put_job(job);
+	give_slot(as);
 	virt_as_put(as);
 	/*
 	 * What runs after this is still waited for by module unload: if that
@@ -125,63 +143,124 @@ static struct job *alloc_job(const struct virt_as_segment *segment,
 	return job;
 }
 
+/* Most address spaces never need one. */
+static struct workqueue_struct *get_job_wq(struct virt_as *as)
+{
+	struct workqueue_struct *wq = READ_ONCE(as->job_wq);
+	struct workqueue_struct *other;
+
+	if (wq)
+		return wq;
+	wq = alloc_workqueue("virt_as/%u", WQ_UNBOUND, MAX_JOBS, as->id);
+	if (!wq)
+		return NULL;
+	other = cmpxchg(&as->job_wq, NULL, wq);
+	if (!other)
+		return wq;
+	destroy_workqueue(wq);
+	return other;
+}
+
 /* The section holds what the job needs, so the job's own holds cannot fail. */
-static void start_job(struct job *job, struct virt_as_section *section)
+static void start_job(struct job *job, struct virt_as_section *section,
+		      struct workqueue_struct *wq)
 {
 	__module_get(THIS_MODULE);
 	job->as = section->as;
 	virt_as_get(job->as);
-	job->mm = section->map->mm;
+	job->map = (struct virt_as_map *)section->map;
+	refcount_inc(&job->map->users);
+	job->mm = job->map->mm;
 	mmget(job->mm);
-	job->srcu_idx = srcu_down_read(&job->as->srcu);
-	/* For sparse: the job carries the lock from here to run_job(). */
-	__release(&job->as->srcu);
-	queue_work(job->as->wq, &job->work);
+	queue_work(wq, &job->work);
 }
 
-/* Runs @job; the caller must not touch it afterwards. */
-static size_t transfer_by_job(struct virt_as_section *section, struct job *job,
-			      void *buf)
+/* Gives back the slot if the job cannot be begun. */
+static int begin_job(struct virt_as_section *section,
+		     const struct virt_as_segment *segment, const void *buf,
+		     enum virt_as_motion motion, struct job **begun)
 {
-	size_t len = job->segment.len;
-	size_t left = len;
+	struct workqueue_struct *wq = get_job_wq(section->as);
+	struct job *job = wq ? alloc_job(segment, motion) : NULL;
 
-	if (job->motion == VIRT_AS_WRITE)
-		memcpy(job->buf, buf, len);
-	start_job(job, section);
-	if (!wait_for_completion_killable(&job->done)) {
-		left = job->left;
-		if (job->motion == VIRT_AS_READ)
-			memcpy(buf, job->buf, len - left);
-		atomic64_add(DIV_ROUND_UP(len - left, PAGE_SIZE),
-			     &section->as->remote_pages);
+	if (!job) {
+		give_slot(section->as);
+		return -ENOMEM;
 	}
+	if (motion == VIRT_AS_WRITE)
+		memcpy(job->buf, buf, segment->len);
+	start_job(job, section, wq);
+	*begun = job;
+	return 0;
+}
+
+/* Takes over the caller's slot. */
+static int transfer_by_job(struct virt_as_section *section,
+			   const struct virt_as_segment *segment, void *buf,
+			   enum virt_as_motion motion, size_t *moved)
+{
+	struct job *job;
+	int err;
+
+	*moved = 0;
+	err = begin_job(section, segment, buf, motion, &job);
+	if (err)
+		return err;
+	err = wait_for_completion_state(&job->done,
+					TASK_KILLABLE | TASK_FREEZABLE);
+	if (err) {
+		put_job(job);
+		return -EINTR;
+	}
+
+	*moved = segment->len - job->left;
+	if (motion == VIRT_AS_READ)
+		memcpy(buf, job->buf, *moved);
+	if (job->left)
+		err = -EFAULT;
 	put_job(job);
-	return left;
+	atomic64_add(DIV_ROUND_UP(*moved, PAGE_SIZE),
+		     &section->as->remote_pages);
+	return err;
 }
 
 /*
- * Pins some pages of the owner. A page fault may be taken here, and waits
- * killably. Returns how many pages, or what is not above 0.
+ * Gets hold of some pages of the owner. A page fault may be taken here, and
+ * waits killably. To read, a reference is enough, and leaves pages shared that a
+ * pin would have to copy. Returns how many pages, or an errno.
  */
-static long pin_pages(struct mm_struct *mm, unsigned long start, long nr,
+static long get_pages(struct mm_struct *mm, unsigned long start, long nr,
 		      bool write, struct page **pages)
 {
-	unsigned int flags = write ? FOLL_WRITE : 0;
 	int locked = 1;
-	long pinned;
+	long got;
 
 	if (mmap_read_lock_killable(mm))
 		return -EINTR;
-	pinned = pin_user_pages_remote(mm, start, nr, flags, pages, &locked);
+	if (write)
+		got = pin_user_pages_remote(mm, start, nr, FOLL_WRITE, pages,
+					    &locked);
+	else
+		got = get_user_pages_remote(mm, start, nr, 0, pages, &locked);
 	if (locked)
 		mmap_read_unlock(mm);
-	return pinned;
+	if (got > 0)
+		return got;
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return got == -ENOMEM ? -ENOMEM : -EFAULT;
 }
 
-static void unpin_pages(struct page **pages, long nr, bool dirty)
+static void put_pages(struct page **pages, long nr, bool write)
 {
-	unpin_user_pages_dirty_lock(pages, nr, dirty);
+	long i;
+
+	if (write) {
+		unpin_user_pages_dirty_lock(pages, nr, true);
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		put_page(pages[i]);
 }
 
 static void move_page(struct page *page, unsigned int offset, unsigned int len,
@@ -200,24 +279,25 @@ static void move_page(struct page *page, unsigned int offset, unsigned int len,
 	}
 }
 
-static size_t transfer_by_pins(struct virt_as_section *section,
-			       const struct virt_as_segment *segment, void *buf,
-			       enum virt_as_motion motion)
+static int transfer_by_pins(struct virt_as_section *section,
+			    const struct virt_as_segment *segment, void *buf,
+			    enum virt_as_motion motion, size_t *moved)
 {
 	struct mm_struct *mm = section->map->mm;
 	bool write = motion != VIRT_AS_READ;
 	struct page *pages[PIN_BATCH];
 	size_t done = 0;
+	long nr = 0;
 
 	while (done < segment->len) {
 		unsigned long at = (unsigned long)segment->hva + done;
 		unsigned int offset = offset_in_page(at);
-		long i, nr;
+		long i;
 
 		nr = DIV_ROUND_UP(offset + (segment->len - done), PAGE_SIZE);
-		nr = pin_pages(mm, at - offset, min_t(long, nr, PIN_BATCH),
+		nr = get_pages(mm, at - offset, min_t(long, nr, PIN_BATCH),
 			       write, pages);
-		if (nr <= 0)
+		if (nr < 0)
 			break;
 		for (i = 0; i < nr; i++) {
 			size_t len = min_t(size_t, PAGE_SIZE - offset,
@@ -228,10 +308,36 @@ static size_t transfer_by_pins(struct virt_as_section *section,
 			done += len;
 			offset = 0;
 		}
-		unpin_pages(pages, nr, write);
+		put_pages(pages, nr, write);
 		atomic64_add(nr, &section->as->remote_pages);
 	}
-	return segment->len - done;
+	*moved = done;
+	return nr < 0 ? nr : 0;
+}
+
+/* One part, and by which way: a job for much, for hardware, and as last resort. */
+static int transfer_part(struct virt_as_section *section,
+			 const struct virt_as_segment *part, void *buf,
+			 enum virt_as_motion motion, size_t *moved)
+{
+	struct virt_as *as = section->as;
+	int err;
+
+	if (part->type == VIRT_AS_TYPE_DEVICE) {
+		*moved = 0;
+		if (wait_event_killable(as->jobs_wait, take_slot(as)))
+			return -EINTR;
+		return transfer_by_job(section, part, buf, motion, moved);
+	}
+	if (part->len >= JOB_MIN && take_slot(as)) {
+		err = transfer_by_job(section, part, buf, motion, moved);
+		if (err != -ENOMEM)
+			return err;
+	}
+	err = transfer_by_pins(section, part, buf, motion, moved);
+	if (err == -EFAULT && !*moved && take_slot(as))
+		err = transfer_by_job(section, part, buf, motion, moved);
+	return err;
 }
 
 /**
@@ -240,40 +346,32 @@ static size_t transfer_by_pins(struct virt_as_section *section,
  * @segment: from virt_as_resolve() on the section's map
  * @buf: kernel memory; unused for VIRT_AS_ZERO
  * @motion: which way
+ * @moved: set to how many bytes
  *
  * Context: Process context; sleeps in page faults of the owner's memory until a
  * fatal signal.
- * Return: Bytes not moved.
+ * Return: 0 if all were moved; or why not: -EFAULT, -EINTR, -ENOMEM.
  */
-size_t virt_as_remote_transfer(struct virt_as_section *section,
-			       const struct virt_as_segment *segment,
-			       void *buf, enum virt_as_motion motion)
+int virt_as_remote_transfer(struct virt_as_section *section,
+			    const struct virt_as_segment *segment, void *buf,
+			    enum virt_as_motion motion, size_t *moved)
 {
-	bool device = segment->type == VIRT_AS_TYPE_DEVICE;
-	struct virt_as_segment rest = *segment;
+	struct virt_as_segment part = *segment;
+	size_t step;
+	int err;
 
-	while (device || rest.len >= JOB_MIN) {
-		struct virt_as_segment part = rest;
-		struct job *job;
-		size_t left;
-
-		if (!rest.len)
-			return 0;
-		part.len = min_t(size_t, rest.len, JOB_MAX);
-		job = alloc_job(&part, motion);
-		if (!job)
-			break;
-		left = transfer_by_job(section, job, buf);
-		rest.hva += part.len - left;
-		rest.len -= part.len - left;
-		if (left)
-			return rest.len;
-		if (buf)
-			buf += part.len;
+	*moved = 0;
+	while (*moved < segment->len) {
+		part.hva = segment->hva + *moved;
+		part.len = min_t(size_t, segment->len - *moved, JOB_MAX);
+		err = transfer_part(section, &part, buf ? buf + *moved : NULL,
+				    motion, &step);
+		*moved += step;
+		/* A part that was begun by pins may be ended by a job. */
+		if (err && !step)
+			return err;
 	}
-
-	/* Few bytes, the last of many, or no memory for a job. */
-	return device ? rest.len : transfer_by_pins(section, &rest, buf, motion);
+	return 0;
 }
 
 /**
@@ -286,8 +384,8 @@ size_t virt_as_remote_transfer(struct virt_as_section *section,
  *
  * Context: Process context; sleeps in page faults of the owner's memory until a
  * fatal signal.
- * Return: What @operate returns, or -EFAULT if the page cannot be had, -EINTR
- * if the caller is being killed.
+ * Return: What @operate returns; -EFAULT, -EINTR or -ENOMEM if the page cannot
+ * be had.
  */
 int virt_as_remote_atomic(struct virt_as_section *section,
 			  const struct virt_as_segment *segment,
@@ -297,14 +395,16 @@ int virt_as_remote_atomic(struct virt_as_section *section,
 	unsigned long at = (unsigned long)segment->hva;
 	struct page *page;
 	void *base;
+	long got;
 	int err;
 
-	if (pin_pages(section->map->mm, at & PAGE_MASK, 1, write, &page) != 1)
-		return fatal_signal_pending(current) ? -EINTR : -EFAULT;
+	got = get_pages(section->map->mm, at & PAGE_MASK, 1, write, &page);
+	if (got < 0)
+		return got;
 	base = kmap_local_page(page);
 	err = operate(base + offset_in_page(at), arg);
 	kunmap_local(base);
-	unpin_pages(&page, 1, write);
+	put_pages(&page, 1, write);
 	atomic64_inc(&section->as->remote_pages);
 	return err;
 }

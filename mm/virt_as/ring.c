@@ -245,6 +245,8 @@ static int device_remote(struct virt_as_section *section,
 		u32 v32;
 		u64 v64;
 	} buf;
+	size_t moved;
+	int err;
 
 	if (word->width == 2)
 		buf.v16 = word->value;
@@ -252,8 +254,9 @@ static int device_remote(struct virt_as_section *section,
 		buf.v32 = word->value;
 	else
 		buf.v64 = word->value;
-	if (virt_as_remote_transfer(section, segment, &buf, motion))
-		return -EFAULT;
+	err = virt_as_remote_transfer(section, segment, &buf, motion, &moved);
+	if (err)
+		return err;
 	if (motion == VIRT_AS_READ)
 		page_load(&buf, word);
 	return 0;
@@ -480,7 +483,7 @@ EXPORT_SYMBOL_GPL(virt_as_store64);
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not
  *
- * A full barrier if it stores.
+ * A full barrier if it stores, and unordered if it does not.
  *
  * Context: In the section, may sleep.
  * Return: 0 if it stored, -EAGAIN if the value differed, -EINVAL if misaligned,
@@ -506,7 +509,7 @@ EXPORT_SYMBOL_GPL(virt_as_cmpxchg16);
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not
  *
- * A full barrier if it stores.
+ * A full barrier if it stores, and unordered if it does not.
  *
  * Context: In the section, may sleep.
  * Return: 0 if it stored, -EAGAIN if the value differed, -EINVAL if misaligned,
@@ -532,7 +535,7 @@ EXPORT_SYMBOL_GPL(virt_as_cmpxchg32);
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not
  *
- * A full barrier if it stores.
+ * A full barrier if it stores, and unordered if it does not.
  *
  * Context: In the section, may sleep.
  * Return: 0 if it stored, -EAGAIN if the value differed, -EINVAL if misaligned,

@@ -17,8 +17,8 @@
  * the owner's page tables from being torn down under them, and give it back with
  * mmput_async() outside of everything, since it may be the last.
  *
- * A reader writes nothing that another reader reads: the SRCU counters are per
- * CPU, and the map is only read.
+ * The first kind writes nothing that another reader reads: the SRCU counters are
+ * per CPU, and the map is only read. The others write mm_users, once a section.
  *
  * Locks: none. A section may sleep, for as long as a page fault of the owner's
  * memory takes.

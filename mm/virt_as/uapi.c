@@ -2,14 +2,17 @@
 /*
  * The ioctls: structures in, structures out. What they mean is elsewhere.
  *
- * Each call copies its structure in by copy_struct_from_user(), hands it to a
- * handler, and copies it out again. User memory is touched here and with no lock
- * held. Handlers check flags and rights; map.c checks what a map is made of.
+ * Each call copies its structure in by copy_struct_from_user() and hands it to a
+ * handler, which copies it out again if it has an answer. User memory is touched
+ * here alone, and with no lock held. Handlers check flags and rights; map.c
+ * checks what a map is made of.
  */
 #include <linux/build_bug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+
+#include <trace/events/virt_as.h>
 
 #include "commit.h"
 #include "file.h"
@@ -30,8 +33,8 @@ union argument {
  * @cmd: its number
  * @size: of the structure that this kernel knows
  * @min_size: of the structure as it was first published
- * @run: does it; returns what the ioctl returns
- * @replies: the structure is copied out when @run is done
+ * @run: does it, and copies the structure out if it has something to say;
+ *	returns what the ioctl returns
  */
 struct command {
 	unsigned int cmd;
@@ -39,15 +42,13 @@ struct command {
 	u32 min_size;
 	long (*run)(struct virt_as_file *vf, union argument *arg,
 		    void __user *user);
-	bool replies;
 };
 
-#define COMMAND(_cmd, _type, _last, _run, _replies) {			\
+#define COMMAND(_cmd, _type, _last, _run) {				\
 	.cmd = (_cmd),							\
 	.size = sizeof(_type),						\
 	.min_size = offsetofend(_type, _last),				\
 	.run = (_run),							\
-	.replies = (_replies),						\
 }
 
 /* Copies out as much of a structure as both sides know. */
@@ -108,6 +109,7 @@ static long run_info(struct virt_as_file *vf, union argument *arg,
 		     void __user *user)
 {
 	struct virt_as_info *info = &arg->info;
+	int err;
 
 	if (info->flags)
 		return -EOPNOTSUPP;
@@ -119,11 +121,12 @@ static long run_info(struct virt_as_file *vf, union argument *arg,
 		.out_max_bindings = virt_as_max_bindings,
 		.out_max_logged_pages = virt_as_max_logged_pages,
 	};
-	if (vf) {
+	if (vf)
 		fill_file_info(vf, info);
+	err = reply(user, arg, sizeof(*info));
+	if (!err && vf)
 		WRITE_ONCE(vf->seen, info->out_generation);
-	}
-	return 0;
+	return err;
 }
 
 static int check_commit(struct virt_as_file *vf,
@@ -174,6 +177,16 @@ static struct virt_as_entry *copy_entries(const struct virt_as_commit *commit)
 	return entries;
 }
 
+/* A commit whose wait was interrupted after it was published is none. */
+static void note_refusal(struct virt_as *as, const struct virt_as_commit *commit,
+			 int err)
+{
+	if (err == -EINTR && commit->out_generation)
+		return;
+	atomic64_inc(&as->refused);
+	trace_virt_as_refuse(as->id, err, commit->out_index);
+}
+
 static long run_commit(struct virt_as_file *vf, union argument *arg,
 		       void __user *user)
 {
@@ -198,16 +211,21 @@ static long run_commit(struct virt_as_file *vf, union argument *arg,
 
 	err = check_commit(vf, commit);
 	if (err)
-		return err;
+		goto out;
 	entries = copy_entries(commit);
-	if (IS_ERR(entries))
-		return PTR_ERR(entries);
+	if (IS_ERR(entries)) {
+		err = PTR_ERR(entries);
+		goto out;
+	}
 	request.entries = entries;
 	err = virt_as_commit_map(vf->as, &request);
 	kvfree(entries);
 	commit->out_index = request.out_index;
 	commit->out_generation = request.out_generation;
 	reply(user, arg, sizeof(*commit));
+out:
+	if (err)
+		note_refusal(vf->as, commit, err);
 	return err;
 }
 
@@ -246,8 +264,7 @@ static long run_get_map(struct virt_as_file *vf, union argument *arg,
 	struct virt_as *as = vf->as;
 	const struct virt_as_map *map;
 	u32 room = get_map->nr_entries;
-	long err = 0;
-	int idx;
+	int err, idx;
 
 	if (get_map->flags)
 		return -EOPNOTSUPP;
@@ -262,8 +279,9 @@ static long run_get_map(struct virt_as_file *vf, union argument *arg,
 		entries = list_map(map);
 	srcu_read_unlock(&as->srcu, idx);
 
+	err = reply(user, arg, sizeof(*get_map));
 	if (!entries)
-		return -EMSGSIZE;
+		return err ?: -EMSGSIZE;
 	if (IS_ERR(entries))
 		return PTR_ERR(entries);
 	if (copy_to_user(to, entries, array_size(get_map->nr_entries,
@@ -288,20 +306,18 @@ static long run_restrict(struct virt_as_file *vf, union argument *arg,
 }
 
 static const struct command device_commands[] = {
-	COMMAND(VIRT_AS_CREATE, struct virt_as_create, flags, run_create, false),
-	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info,
-		true),
+	COMMAND(VIRT_AS_CREATE, struct virt_as_create, flags, run_create),
+	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
 };
 
 static const struct command file_commands[] = {
-	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info,
-		true),
+	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
 	COMMAND(VIRT_AS_COMMIT, struct virt_as_commit, out_generation,
-		run_commit, false),
+		run_commit),
 	COMMAND(VIRT_AS_GET_MAP, struct virt_as_get_map, out_generation,
-		run_get_map, true),
+		run_get_map),
 	COMMAND(VIRT_AS_RESTRICT, struct virt_as_restrict, __reserved,
-		run_restrict, false),
+		run_restrict),
 };
 
 static const struct command *find_command(const struct command *commands,
@@ -321,7 +337,6 @@ static long run_command(const struct command *command, struct virt_as_file *vf,
 {
 	union argument arg;
 	u32 size;
-	long ret;
 	int err;
 
 	if (get_user(size, (u32 __user *)user))
@@ -336,11 +351,7 @@ static long run_command(const struct command *command, struct virt_as_file *vf,
 	/* It may have been written to in between; what was checked is what counts. */
 	arg.size = size;
 
-	ret = command->run(vf, &arg, user);
-	if (!command->replies)
-		return ret;
-	err = reply(user, &arg, command->size);
-	return ret ?: err;
+	return command->run(vf, &arg, user);
 }
 
 /**

@@ -35,7 +35,8 @@
  *             not page-aligned, a length of zero, a region named twice, flags
  *             that exclude each other
  * E2BIG       the structure is longer than the kernel's and its tail not zero
- * EOPNOTSUPP  an unknown flag, operation, type or permission
+ * EOPNOTSUPP  an unknown flag, operation, type or permission; or a
+ *             compare-exchange on VIRT_AS_TYPE_DEVICE
  * EOVERFLOW   an address plus its length goes past 2^64
  * EFAULT      memory of the caller cannot be read or written; an hva that is
  *             no user address (a kernel address, a tagged pointer); or guest
@@ -44,14 +45,17 @@
  *             memory
  * EEXIST      two regions share a gpa
  * ENOENT      no region has this gpa
- * ENOSPC      more regions, or more changes, than the limit
+ * ENOSPC      more regions, changes or bindings than the limit
  * EDQUOT      more pages that a dirty log would have to cover than the limit
  * EMSGSIZE    the array is too small; the needed count was written back
  * ESTALE      the map is no longer of the expected generation
- * EAGAIN      an earlier commit still drains and NOWAIT forbids to wait
- * EINTR       a signal ended a wait; out_generation tells if the map is new
+ * EAGAIN      an earlier commit still drains and NOWAIT forbids to wait; or a
+ *             compare-exchange found another value
+ * EINTR       a signal ended a wait: with out_generation 0 before, otherwise
+ *             after the map was replaced
  * ESRCH       the owner's memory is gone
  * EXDEV       the caller's memory is not the owner's
+ * ENODEV      the module that would bind is going away
  * EPERM       this file lacks the right
  * EACCES      the region does not permit this access
  * ENXIO       the region has no host address (VIRT_AS_TYPE_NOHVA)
@@ -198,8 +202,9 @@ struct virt_as_entry {
  * @nr_entries: its length
  * @out_index: after an error: the entry that is wrong, or VIRT_AS_NO_INDEX
  * @out_generation: the generation of the map when the call returned: the new
- *	one after success (with TRY: the one it would have replaced), and after
- *	EINTR if the map was replaced; the present one after another error
+ *	one after success (with TRY: the one it would have replaced); after EINTR
+ *	the new one if the map was replaced and 0 if not; the present one after
+ *	another error
  *
  * Whoever is using the old map goes on to see the whole old map, whoever starts
  * after the new map is published sees the whole new one. Without NOWAIT the call

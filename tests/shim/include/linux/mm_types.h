@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _SHIM_LINUX_MM_TYPES_H
+#define _SHIM_LINUX_MM_TYPES_H
+
+#include <linux/types.h>
+
+struct mm_struct {
+	int mm_count;
+	int mm_users;
+	unsigned long task_size;
+};
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Stub: user memory is a handful of ranges that a test declares; everywhere
+ * else an access faults, at the exact byte, as on x86.
+ */
+#ifndef _SHIM_LINUX_UACCESS_H
+#define _SHIM_LINUX_UACCESS_H
+
+#include <linux/bug.h>
+#include <linux/sched.h>
+#include <linux/types.h>
+
+#define TASK_SIZE_MAX		0x7ffffffff000UL
+
+static inline bool shim_access_ok(u64 addr, u64 size)
+{
+	return addr < TASK_SIZE_MAX && size <= TASK_SIZE_MAX - addr;
+}
+
+#define access_ok(addr, size)						\
+	shim_access_ok((u64)(unsigned long)(addr), (u64)(size))
+
+unsigned long copy_to_user(void __user *to, const void *from, unsigned long n);
+unsigned long copy_from_user(void *to, const void __user *from,
+			     unsigned long n);
+unsigned long clear_user(void __user *to, unsigned long n);
+
+/* One access of one width, all of it or nothing. */
+int shim_get_user(void *to, const void __user *from, unsigned long width);
+int shim_put_user(void __user *to, const void *from, unsigned long width);
+
+#define get_user(x, ptr)						\
+	({								\
+		static_assert(sizeof(x) == sizeof(*(ptr)));		\
+		shim_get_user(&(x), (ptr), sizeof(*(ptr)));		\
+	})
+
+#define put_user(x, ptr)						\
+	({								\
+		__typeof__(*(ptr)) __shim_v = (x);			\
+									\
+		shim_put_user((ptr), &__shim_v, sizeof(__shim_v));	\
+	})
+
+#endif
