@@ -172,8 +172,16 @@ static size_t iter_step(void *base, size_t progress, size_t len, void *priv,
 	return len - done;
 }
 
-static ssize_t walk_iter(struct iter_walk *iw, size_t len, struct iov_iter *iter)
+static ssize_t walk_iter(struct virt_as_section *section,
+			 struct virt_as_cache *cache, u64 gpa, size_t len,
+			 struct iov_iter *iter, enum virt_as_motion motion)
 {
+	struct iter_walk iw = {
+		.section = section,
+		.cache = cache,
+		.gpa = gpa,
+		.motion = motion,
+	};
 	size_t done;
 
 	if (!iov_iter_is_kvec(iter) && !iov_iter_is_bvec(iter))
@@ -181,9 +189,9 @@ static ssize_t walk_iter(struct iter_walk *iw, size_t len, struct iov_iter *iter
 	len = min(len, iov_iter_count(iter));
 	if (!len)
 		return 0;
-	done = iterate_and_advance_kernel(iter, clip(iw->gpa, len), iw, NULL,
+	done = iterate_and_advance_kernel(iter, clip(gpa, len), &iw, NULL,
 					  iter_step);
-	return done ?: iw->err;
+	return done ?: iw.err;
 }
 
 /**
@@ -202,14 +210,7 @@ ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
 			     struct virt_as_cache *cache, u64 gpa,
 			     size_t len, struct iov_iter *iter)
 {
-	struct iter_walk iw = {
-		.section = section,
-		.cache = cache,
-		.gpa = gpa,
-		.motion = VIRT_AS_READ,
-	};
-
-	return walk_iter(&iw, len, iter);
+	return walk_iter(section, cache, gpa, len, iter, VIRT_AS_READ);
 }
 EXPORT_SYMBOL_GPL(virt_as_copy_to_iter);
 
@@ -229,14 +230,7 @@ ssize_t virt_as_copy_from_iter(struct virt_as_section *section,
 			       struct virt_as_cache *cache, u64 gpa,
 			       size_t len, struct iov_iter *iter)
 {
-	struct iter_walk iw = {
-		.section = section,
-		.cache = cache,
-		.gpa = gpa,
-		.motion = VIRT_AS_WRITE,
-	};
-
-	return walk_iter(&iw, len, iter);
+	return walk_iter(section, cache, gpa, len, iter, VIRT_AS_WRITE);
 }
 EXPORT_SYMBOL_GPL(virt_as_copy_from_iter);
 

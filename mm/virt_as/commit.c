@@ -194,8 +194,6 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 	request->out_index = VIRT_AS_NO_INDEX;
 	request->out_generation = 0;
 	err = lock_drained(as, request->flags);
-	if (err == -EINTR)
-		return err;
 	if (err)
 		goto out;
 	err = commit_locked(as, request);
@@ -213,6 +211,8 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 	return err ? -EINTR : 0;
 
 out:
-	request->out_generation = READ_ONCE(as->generation);
+	/* Else nobody could tell it from the interruption of a later wait. */
+	if (err != -EINTR)
+		request->out_generation = READ_ONCE(as->generation);
 	return err;
 }

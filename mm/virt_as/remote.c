@@ -12,8 +12,9 @@
  *			a buffer, while the task waits. Hardware is not made of
  *			pages that could be pinned.
  *
- * What can be pinned is ordinary memory. If it turns out that a page cannot, a
- * job has the last word, so that the outcome does not depend on the length.
+ * What can be pinned is ordinary memory, and what a kernel thread can touch has
+ * no protection key. If one way finds nothing, the other is tried, so that the
+ * outcome does not depend on the length.
  *
  * The wait for a job can be left by a fatal signal, although the kernel thread
  * may be stuck in a fault for good. So a job owns all that it touches: the
@@ -42,7 +43,7 @@
 #include "object.h"
 #include "reach.h"
 
-/* From this size on, one job is cheaper than pinning every page. */
+/* From this size on a job, which leaves the walk of page tables to hardware. */
 #define JOB_MIN		SZ_64K
 /* What one job moves, which bounds its buffer. */
 #define JOB_MAX		SZ_256K
@@ -128,7 +129,7 @@ static struct job *alloc_job(const struct virt_as_segment *segment,
 	if (!job)
 		return NULL;
 	if (motion != VIRT_AS_ZERO) {
-		job->buf = kvzalloc(segment->len, GFP_KERNEL_ACCOUNT);
+		job->buf = kvmalloc(segment->len, GFP_KERNEL_ACCOUNT);
 		if (!job->buf) {
 			kfree(job);
 			return NULL;
@@ -315,7 +316,7 @@ static int transfer_by_pins(struct virt_as_section *section,
 	return nr < 0 ? nr : 0;
 }
 
-/* One part, and by which way: a job for much, for hardware, and as last resort. */
+/* One part: which way, and which if that finds nothing. */
 static int transfer_part(struct virt_as_section *section,
 			 const struct virt_as_segment *part, void *buf,
 			 enum virt_as_motion motion, size_t *moved)
@@ -331,8 +332,9 @@ static int transfer_part(struct virt_as_section *section,
 	}
 	if (part->len >= JOB_MIN && take_slot(as)) {
 		err = transfer_by_job(section, part, buf, motion, moved);
-		if (err != -ENOMEM)
+		if (!err || err == -EINTR || *moved)
 			return err;
+		return transfer_by_pins(section, part, buf, motion, moved);
 	}
 	err = transfer_by_pins(section, part, buf, motion, moved);
 	if (err == -EFAULT && !*moved && take_slot(as))

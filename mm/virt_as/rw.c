@@ -20,8 +20,9 @@
 
 #define CHUNK	SZ_64K
 
-static ssize_t read_chunk(struct virt_as_file *vf, struct virt_as_cache *cache,
-			  u64 gpa, void *buf, size_t len)
+/* One section. */
+static ssize_t move_chunk(struct virt_as_file *vf, struct virt_as_cache *cache,
+			  u64 gpa, void *buf, size_t len, bool write)
 {
 	struct virt_as_section section;
 	ssize_t done;
@@ -30,22 +31,10 @@ static ssize_t read_chunk(struct virt_as_file *vf, struct virt_as_cache *cache,
 	err = virt_as_section_enter(vf->as, vf->rights, &section);
 	if (err)
 		return err;
-	done = virt_as_copy_from(&section, cache, gpa, buf, len);
-	virt_as_end(&section);
-	return done;
-}
-
-static ssize_t write_chunk(struct virt_as_file *vf, struct virt_as_cache *cache,
-			   u64 gpa, const void *buf, size_t len)
-{
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
-	err = virt_as_section_enter(vf->as, vf->rights, &section);
-	if (err)
-		return err;
-	done = virt_as_copy_to(&section, cache, gpa, buf, len);
+	if (write)
+		done = virt_as_copy_to(&section, cache, gpa, buf, len);
+	else
+		done = virt_as_copy_from(&section, cache, gpa, buf, len);
 	virt_as_end(&section);
 	return done;
 }
@@ -80,7 +69,7 @@ ssize_t virt_as_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		ssize_t got;
 		size_t given;
 
-		got = read_chunk(vf, &cache, iocb->ki_pos + done, buf, want);
+		got = move_chunk(vf, &cache, iocb->ki_pos + done, buf, want, false);
 		if (got <= 0) {
 			err = got;
 			break;
@@ -125,7 +114,7 @@ ssize_t virt_as_write_iter(struct kiocb *iocb, struct iov_iter *from)
 			err = -EFAULT;
 			break;
 		}
-		put = write_chunk(vf, &cache, iocb->ki_pos + done, buf, got);
+		put = move_chunk(vf, &cache, iocb->ki_pos + done, buf, got, true);
 		if (put < (ssize_t)got)
 			iov_iter_revert(from, got - max_t(ssize_t, put, 0));
 		if (put <= 0) {

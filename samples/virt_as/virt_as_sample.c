@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The smallest back end: a kernel thread that serves a guest, given by fd. */
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -35,7 +34,8 @@ static void sample_serve(struct sample *s)
 	s->reply.generation = virt_as_generation(&section);
 	ok = !virt_as_load64(&section, &s->cache, s->run.request, &request, VIRT_AS_ORDERED);
 	for (int i = 0; ok && i < VIRT_AS_SAMPLE_STAMPS; i++, gpa += s->run.stride) {
-		ok = virt_as_copy_from(&section, &s->cache, gpa, &stamp, sizeof(stamp)) == sizeof(stamp);
+		ok = virt_as_copy_from(&section, &s->cache, gpa, &stamp,
+				       sizeof(stamp)) == sizeof(stamp);
 		s->reply.torn += stamp.generation != s->reply.generation || stamp.gpa != gpa;
 	}
 	if (ok) {
@@ -54,7 +54,7 @@ static int sample_thread(void *data)
 	allow_signal(SIGKILL);			/* it ends a fault that waits */
 	while (!kthread_should_stop()) {
 		sample_serve(data);
-		usleep_range(50, 100);		/* a real one waits for work */
+		schedule_timeout_idle(1);		/* a real one waits for work */
 	}
 	return 0;
 }

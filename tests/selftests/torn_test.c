@@ -46,7 +46,6 @@ static int stage_open(struct stage *stage, enum style style, bool restricted,
 {
 	struct world *w = calloc(1, sizeof(*w));
 	struct shared *shared = shared_alloc(PG);
-	int err;
 
 	/* The clock's page is one page. */
 	if (!w || !shared || sizeof(*shared) > PG)
@@ -56,6 +55,8 @@ static int stage_open(struct stage *stage, enum style style, bool restricted,
 		.commits = commits,
 		.floors = { SEEN(commits), SEEN(commits) / 10 },
 	};
+	w->style = style;
+	w->shared = shared;
 	w->as = as_create();
 	if (w->as < 0)
 		return w->as;
@@ -87,8 +88,15 @@ static int stage_open(struct stage *stage, enum style style, bool restricted,
 			_exit(0);
 		}
 	}
-	err = world_start(w, style, commits == FEW_COMMITS, shared,
-			  -1);
+	return 0;
+}
+
+/* No fork after that: a child would keep this process's consumers bound. */
+static int stage_start(struct stage *stage)
+{
+	struct world *w = stage->world;
+	int err = world_start(w, stage->commits == FEW_COMMITS, -1);
+
 	for (enum kind kind = 0; !err && kind < NR_KINDS; kind++)
 		if (!is_foreign(kind))
 			err = -pthread_create(&stage->readers[kind].thread, NULL,
@@ -175,6 +183,7 @@ TEST_F_TIMEOUT(torn, readers, 900)
 
 	ASSERT_EQ(0, stage_open(&stage, variant->style, variant->restricted,
 				variant->many ? COMMITS : FEW_COMMITS));
+	ASSERT_EQ(0, stage_start(&stage));
 	stage_close(_metadata, &stage, stage_commit(&stage));
 }
 
@@ -190,6 +199,8 @@ TEST_F_TIMEOUT(torn_apart, two_spaces, 300)
 
 	for (int i = 0; i < 2; i++)
 		ASSERT_EQ(0, stage_open(&stages[i], PLAIN, false, FEW_COMMITS));
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, stage_start(&stages[i]));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, stage_thread, &stages[1]));
 	stage_close(_metadata, &stages[0], stage_commit(&stages[0]));
 	ASSERT_EQ(0, pthread_join(thread, &commits));
@@ -202,7 +213,7 @@ TEST_F_TIMEOUT(torn_apart, two_spaces, 300)
  */
 struct rivals {
 	struct stage *stage;
-	__u64 buffer_of[8];	/* by generation % 8: generation * 8 + buffer */
+	__u64 *buffer_of;	/* by generation: 1 + the buffer that it mapped */
 	__u64 won[2];
 	__u64 lost[2];
 	__s64 error;
@@ -245,12 +256,12 @@ static int rival_commit(struct rival *me)
 		return err;
 	raise_to(&clock->published, generation + 1);
 	raise_to(&clock->ended, generation + 1);
-	__atomic_store_n(&all->buffer_of[(generation + 1) % 8],
-			 (generation + 1) * 8 + me->spare, __ATOMIC_RELEASE);
+	__atomic_store_n(&all->buffer_of[generation + 1], me->spare + 1,
+			 __ATOMIC_RELEASE);
 	/* The other one may not have come to write down what it mapped. */
-	while ((was = get(&all->buffer_of[generation % 8])) / 8 != generation)
+	while (!(was = get(&all->buffer_of[generation])))
 		sched_yield();
-	me->spare = was % 8;
+	me->spare = was - 1;
 	all->won[me->nr]++;
 	return 0;
 }
@@ -277,11 +288,15 @@ TEST_F_TIMEOUT(torn_apart, rivals, 300)
 	__u64 generation;
 
 	ASSERT_EQ(0, stage_open(&stage, PLAIN, false, FEW_COMMITS));
+	ASSERT_EQ(0, stage_start(&stage));
 	rivals.stage = &stage;
 	/* The first commit had stamp 1 and made generation 2. */
 	generation = as_generation(stage.world->as);
 	ASSERT_EQ(2, generation);
-	rivals.buffer_of[generation % 8] = generation * 8 + 1;
+	/* Each may win once more when there are enough. */
+	rivals.buffer_of = calloc(4 * FEW_COMMITS + 8, sizeof(__u64));
+	ASSERT_NE(NULL, rivals.buffer_of);
+	rivals.buffer_of[generation] = 1 + 1;
 	for (int i = 0; i < 2; i++) {
 		both[i] = (struct rival) {
 			.rivals = &rivals, .nr = i, .spare = i * 2,
@@ -310,9 +325,10 @@ static void victim(int sock, struct shared *shared, int memfd)
 	__u64 number = 1;
 	int err;
 
+	w->shared = shared;
 	w->as = as_create();
 	own.as = w->as;
-	err = w->as < 0 ? w->as : world_start(w, PLAIN, true, shared, memfd);
+	err = w->as < 0 ? w->as : world_start(w, true, memfd);
 	if (!err)
 		err = send_fd(sock, w->as);
 	if (!err)

@@ -86,12 +86,11 @@ static inline void world_changes(struct world *w, unsigned int b)
 }
 
 /* @memfd: where the buffers are to be, or -1. The caller becomes the owner. */
-static inline int world_start(struct world *w, enum style how, bool shuffled,
-			      struct shared *shared, int memfd)
+static inline int world_start(struct world *w, bool shuffled, int memfd)
 {
-	w->style = how;
+	struct vat_clock *clock = &w->shared->clock;
+
 	w->shuffled = shuffled;
-	w->shared = shared;
 	for (int b = 0; b < NR_BUFFERS; b++) {
 		size_t len = BUFFER_PAGES * PG;
 
@@ -107,11 +106,11 @@ static inline int world_start(struct world *w, enum style how, bool shuffled,
 	world_changes(w, 0);
 	world_changes(w, 1);
 	world_stamp(w, 1, 1);
-	__atomic_store_n(&shared->clock.started, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&clock->started, 1, __ATOMIC_RELEASE);
 	if (as_replace(w->as, w->maps[1], w->nr_entries))
 		return -EINVAL;
-	__atomic_store_n(&shared->clock.published, 1, __ATOMIC_RELEASE);
-	__atomic_store_n(&shared->clock.ended, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&clock->published, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&clock->ended, 1, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -4,9 +4,9 @@
  *
  * An address space is a file descriptor that stands for the map from guest
  * physical addresses (gpa) to the user memory of one process, its owner (hva).
- * It is made by create_virt_address_space() or by VIRT_AS_CREATE on
- * /dev/virt_as, populated by VIRT_AS_COMMIT, and then passed to whoever should
- * reach the guest's memory: KVM, back ends in the kernel, other processes.
+ * It is made by VIRT_AS_CREATE on /dev/virt_as, populated by VIRT_AS_COMMIT, and
+ * then passed to whoever should reach the guest's memory: back ends in the
+ * kernel, other processes.
  */
 #ifndef _UAPI_LINUX_VIRT_AS_H
 #define _UAPI_LINUX_VIRT_AS_H
