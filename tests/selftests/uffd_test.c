@@ -284,10 +284,57 @@ TEST_F_TIMEOUT(uffd_kill, reader, 60)
 	EXPECT_EQ(0, as_commit(s->as, VIRT_AS_COMMIT_REPLACE | VIRT_AS_COMMIT_NOWAIT,
 			       0, &s->new_map, 1, NULL));
 	EXPECT_EQ(s->new[7], as_peek(s->as, 7));
+	if (s->len == LARGE) {
+		EXPECT_EQ(0, as_poll(s->as, POLLOUT, 100));
+		EXPECT_TRUE(as_drains(s->as));
+	} else {
+		/* It took the fault itself, so nobody is left. */
+		EXPECT_EQ(POLLOUT, as_poll(s->as, POLLOUT, HANG_MS));
+	}
 	EXPECT_EQ(0, uffd_serve(s->uffd, s->mem, s->old, LEN));
 	EXPECT_EQ(POLLOUT, as_poll(s->as, POLLOUT, HANG_MS));
 	EXPECT_EQ(0, as_replace(s->as, &s->old_map, 1));
 	EXPECT_EQ(s->old[7], as_peek(s->as, 7));
+}
+
+#define MANY	12
+
+static pid_t foreign_read(const struct scene *s, size_t len, __u64 gpa)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(as_pread(s->as, s->got, len, gpa) == (long)len ? 0 : 1);
+	return pid;
+}
+
+/*
+ * Readers that are killed leave their helpers behind, as long as nobody serves
+ * the faults. However many, they do not keep other readers from their memory.
+ */
+TEST_F_TIMEOUT(uffd_kill, many, 60)
+{
+	struct scene *s = &self->scene;
+	struct virt_as_entry more = as_ram(LEN, LEN, s->new);
+	pid_t pids[MANY];
+
+	ASSERT_EQ(0, as_change(s->as, &more, 1));
+	for (int i = 0; i < MANY; i++) {
+		pids[i] = foreign_read(s, s->len, 0);
+		ASSERT_EQ(s->mem, uffd_fault(s->uffd));
+	}
+	for (int i = 0; i < MANY; i++) {
+		ASSERT_EQ(0, kill(pids[i], SIGKILL));
+		EXPECT_EQ(1000 + SIGKILL, child_status(pids[i]));
+	}
+	for (int i = 0; i < MANY; i++)
+		EXPECT_EQ(0, child_status(foreign_read(s, LARGE, LEN)));
+	EXPECT_EQ(0, as_commit(s->as, VIRT_AS_COMMIT_REPLACE | VIRT_AS_COMMIT_NOWAIT,
+			       0, &s->new_map, 1, NULL));
+	for (int i = 0; i < MANY; i++)
+		EXPECT_EQ(0, child_status(foreign_read(s, LARGE, 0)));
+	EXPECT_EQ(0, uffd_serve(s->uffd, s->mem, s->old, LEN));
+	EXPECT_EQ(POLLOUT, as_poll(s->as, POLLOUT, HANG_MS));
 }
 
 TEST_HARNESS_MAIN
