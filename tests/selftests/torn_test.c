@@ -7,8 +7,8 @@
 #include "world.h"
 
 /* Commits; of the variants, and the share of them that a reader must see. */
-#define COMMITS		(nightly() ? 1000000ULL : 100000ULL)
-#define FEW_COMMITS	(nightly() ? 60000ULL : 3000ULL)
+#define COMMITS		(nightly() ? 400000ULL : 100000ULL)
+#define FEW_COMMITS	(nightly() ? 30000ULL : 3000ULL)
 #define SEEN(commits)	((commits) / 100)
 #define KILLS		(nightly() ? 100 : 20)
 
@@ -177,7 +177,7 @@ FIXTURE_VARIANT_ADD(torn, restricted_files) { .restricted = true };
 FIXTURE_SETUP(torn) {}
 FIXTURE_TEARDOWN(torn) {}
 
-TEST_F_TIMEOUT(torn, readers, 900)
+TEST_F_TIMEOUT(torn, readers, 1500)
 {
 	struct stage stage;
 
@@ -191,7 +191,7 @@ FIXTURE(torn_apart) {};
 FIXTURE_SETUP(torn_apart) {}
 FIXTURE_TEARDOWN(torn_apart) {}
 
-TEST_F_TIMEOUT(torn_apart, two_spaces, 300)
+TEST_F_TIMEOUT(torn_apart, two_spaces, 900)
 {
 	struct stage stages[2];
 	pthread_t thread;
@@ -280,7 +280,7 @@ static void *rival_main(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(torn_apart, rivals, 300)
+TEST_F_TIMEOUT(torn_apart, rivals, 900)
 {
 	struct rivals rivals = {};
 	struct rival both[2];
