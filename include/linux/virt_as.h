@@ -61,7 +61,7 @@ struct virt_as_region {
  * struct virt_as_diff - what a commit changes, as a binding is told
  * @old_generation: generation of the map that is replaced; 0 at bind
  * @new_generation: generation of the map that replaces it
- * @old_mm: owner of the old map
+ * @old_mm: owner of the old map; at bind the same as @new_mm
  * @new_mm: owner of the new map; another one than @old_mm if it was adopted
  * @removed: regions that are in the old map and not in the new one, by gpa
  * @added: regions that are in the new map and not in the old one, by gpa
@@ -100,8 +100,8 @@ struct virt_as_diff {
  * map is added.
  *
  * Context: Process context, may sleep, called with the commit lock of the
- * address space held by this thread or, for abort, by another, and nothing
- * else. The functions must not commit, bind to or unbind from this address
+ * address space held by this thread or, for abort, by another, and no other lock
+ * of the core. The functions must not commit, bind to or unbind from this address
  * space, open a section of it, or touch user memory; and must not wait for a
  * thread that does. They may take any lock that is never held around the bind
  * and unbind of this binding.
@@ -160,7 +160,7 @@ struct virt_as_cache {
 enum virt_as_reach {
 	VIRT_AS_REACH_OWN,	/* current->mm is the owner's: plain user access */
 	VIRT_AS_REACH_SWITCHED,	/* a kernel thread that wears the owner's mm */
-	VIRT_AS_REACH_REMOTE,	/* a foreign task: pin pages, copy by kmap */
+	VIRT_AS_REACH_REMOTE,	/* a foreign task: by page, or by a kernel thread */
 };
 
 /**

@@ -67,7 +67,13 @@ static void end_call(struct virt_as *as, struct virt_as_binding *binding,
 static int call_prepare(struct virt_as_binding *binding,
 			const struct virt_as_diff *diff)
 {
-	return binding->ops->prepare ? binding->ops->prepare(binding, diff) : 0;
+	int err;
+
+	if (!binding->ops->prepare)
+		return 0;
+	err = binding->ops->prepare(binding, diff);
+	/* A bug of the module, which must not look like success to its user. */
+	return WARN_ON_ONCE(err > 0) ? -EINVAL : err;
 }
 
 static void call_commit(struct virt_as_binding *binding,

@@ -54,7 +54,7 @@ static int lock_drained(struct virt_as *as, u32 flags)
 
 		if (flags & VIRT_AS_COMMIT_NOWAIT)
 			return -EAGAIN;
-		err = wait_event_interruptible(as->wait, virt_as_drained(as));
+		err = wait_event_freezable(as->wait, virt_as_drained(as));
 		if (err)
 			return -EINTR;
 	}
@@ -206,8 +206,7 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 	if (request->flags & (VIRT_AS_COMMIT_TRY | VIRT_AS_COMMIT_NOWAIT))
 		return 0;
 	/* Later commits may have come: ours has drained before them. */
-	err = wait_event_interruptible(as->wait,
-				       virt_as_drained_to(as, published));
+	err = wait_event_freezable(as->wait, virt_as_drained_to(as, published));
 	return err ? -EINTR : 0;
 
 out:

@@ -14,7 +14,8 @@ struct virt_as_entry;
  * @entries: in kernel memory
  * @nr_entries: number of @entries
  * @out_index: the wrong entry, or VIRT_AS_NO_INDEX
- * @out_generation: of the map on return
+ * @out_generation: of the map that was published, or else of the present one;
+ *	0 if a signal came before
  */
 struct virt_as_request {
 	u32 flags;

@@ -18,10 +18,11 @@
  *
  * A user of the old map sleeps for as long as the owner's page faults do, which
  * may be for ever, and any user can have many address spaces. So the drains of
- * one must not use up what others need: a grace period in the background takes
- * nothing but two jiffies or so at best. An expedited one is much quicker and
- * takes a kernel thread while it lasts, so there are MAX_EXPEDITED of these at a
- * time; whoever finds them taken is slower, not stuck.
+ * one must not use up what others need. A grace period in the background takes
+ * some jiffies at best and, while it lasts, a look at the readers every few
+ * jiffies. An expedited one is much quicker and takes a kernel thread while it
+ * lasts, so there are MAX_EXPEDITED of these at a time; whoever finds them taken
+ * is slower, not stuck.
  *
  * At most one map drains at a time in an address space, which bounds its memory
  * to two maps.
@@ -33,6 +34,7 @@
  * virt_as::draining.
  */
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/workqueue.h>
 
 #include <trace/events/virt_as.h>
@@ -41,8 +43,13 @@
 #include "map.h"
 #include "object.h"
 
-/* Expedited grace periods under way at a time, in all. */
-#define MAX_EXPEDITED	16
+/*
+ * Expedited grace periods under way at a time, in all. Every NUMA node runs at
+ * least WQ_DFL_MIN_ACTIVE items of an unbound workqueue, so none of these ever
+ * stands behind another, which may be stuck.
+ */
+#define MAX_EXPEDITED	8
+static_assert(MAX_EXPEDITED <= WQ_DFL_MIN_ACTIVE);
 
 static struct workqueue_struct *expedite_wq;
 static atomic_t nr_expedited = ATOMIC_INIT(0);

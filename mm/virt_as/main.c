@@ -15,7 +15,7 @@
 
 unsigned int virt_as_max_regions __read_mostly = 32768;
 module_param_named(max_regions, virt_as_max_regions, uint, 0444);
-MODULE_PARM_DESC(max_regions, "Regions in a map (1 to 131072)");
+MODULE_PARM_DESC(max_regions, "Regions in a map (1 to 65536)");
 
 unsigned int virt_as_max_bindings __read_mostly = 1024;
 module_param_named(max_bindings, virt_as_max_bindings, uint, 0444);
@@ -26,7 +26,7 @@ module_param_named(max_logged_pages, virt_as_max_logged_pages, ulong, 0444);
 MODULE_PARM_DESC(max_logged_pages, "Pages in all RAM regions of a map");
 
 /* A commit copies the map, so its size is what one call can cost. */
-#define MAX_MAX_REGIONS	131072U
+#define MAX_MAX_REGIONS	65536U
 
 static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,

@@ -66,8 +66,12 @@ struct build {
 	u32 nr_touched;
 };
 
-/* An index of a region, beside the page number of a user address of 56 bits. */
+/*
+ * An index of a region and the page number of its hva share a word. No user
+ * address space that a guest's memory lies in is as large as that leaves room for.
+ */
 #define INDEX_BITS	20
+#define HVA_END		BIT_ULL(64 - INDEX_BITS + PAGE_SHIFT)
 
 /* Tags maps for caches; 0 is the tag of an empty cache. */
 static atomic64_t last_cookie = ATOMIC64_INIT(0);
@@ -127,7 +131,7 @@ static int check_range(const struct virt_as_entry *entry,
 		return 0;
 	if (entry->hva >= limits->user_end)
 		return -EFAULT;
-	if (hva_last >= limits->hva_end)
+	if (hva_last >= limits->hva_end || hva_last >= HVA_END)
 		return -ERANGE;
 	return 0;
 }

@@ -5,16 +5,18 @@
  * A user task cannot take on another mm (section.c says why), so there are two
  * ways around:
  *
- *	few bytes	Pin the pages through the owner's mm, copy through
- *			kmap_local, unpin. Faults are taken by the task itself.
+ *	few bytes	Get the pages through the owner's mm, copy through
+ *			kmap_local, let them go. Faults are taken by the task
+ *			itself.
  *	many bytes,	A job: a kernel thread of the address space's own
  *	or hardware	workqueue takes on the owner's mm and copies to or from
  *			a buffer, while the task waits. Hardware is not made of
- *			pages that could be pinned.
+ *			pages that could be had.
  *
- * What can be pinned is ordinary memory, and what a kernel thread can touch has
- * no protection key. If one way finds nothing, the other is tried, so that the
- * outcome does not depend on the length.
+ * Pages can be had of ordinary memory, and a kernel thread can touch what has no
+ * protection key. If one way finds nothing, the other is tried, so that the
+ * outcome does not depend on the length; but for few bytes only if there is room
+ * for a job, because an hva that is backed by nothing is no reason to wait.
  *
  * The wait for a job can be left by a fatal signal, although the kernel thread
  * may be stuck in a fault for good. So a job owns all that it touches: the
@@ -22,10 +24,11 @@
  * count of the map that its host addresses came from, so that the drain waits
  * for it too. The last of the two parties frees it. An address space has
  * MAX_JOBS jobs at most, counting those that nobody waits for any more: beyond
- * that, memory is pinned after all, and hardware waits for its turn.
+ * that, memory is had page by page after all, and hardware waits for its turn.
  *
  * Locks: the owner's mmap_lock for reading, to pin; nothing else.
  */
+#include <linux/build_bug.h>
 #include <linux/completion.h>
 #include <linux/highmem.h>
 #include <linux/kthread.h>
@@ -47,10 +50,18 @@
 #define JOB_MIN		SZ_64K
 /* What one job moves, which bounds its buffer. */
 #define JOB_MAX		SZ_256K
-/* Jobs of one address space at a time. */
+/* Jobs of one address space at a time; every NUMA node runs that many. */
 #define MAX_JOBS	4
+static_assert(MAX_JOBS <= WQ_DFL_MIN_ACTIVE);
 /* Pages pinned at a time. */
 #define PIN_BATCH	16
+
+/*
+ * How a foreign task waits: until it is killed, and without being in the way of
+ * suspend. It holds a section's read-side lock, which is nothing that thawing
+ * another task could need.
+ */
+#define WAIT_STATE	(TASK_KILLABLE | TASK_FREEZABLE_UNSAFE)
 
 /**
  * struct job - bytes that a kernel thread moves for a foreign task
@@ -204,11 +215,16 @@ static int transfer_by_job(struct virt_as_section *section,
 	int err;
 
 	*moved = 0;
+	/* A job would go on without the task, and nobody asked for that. */
+	if (fatal_signal_pending(current)) {
+		give_slot(section->as);
+		return -EINTR;
+	}
 	err = begin_job(section, segment, buf, motion, &job);
 	if (err)
 		return err;
 	err = wait_for_completion_state(&job->done,
-					TASK_KILLABLE | TASK_FREEZABLE);
+					WAIT_STATE);
 	if (err) {
 		put_job(job);
 		return -EINTR;
@@ -326,7 +342,7 @@ static int transfer_part(struct virt_as_section *section,
 
 	if (part->type == VIRT_AS_TYPE_DEVICE) {
 		*moved = 0;
-		if (wait_event_killable(as->jobs_wait, take_slot(as)))
+		if (wait_event_state(as->jobs_wait, take_slot(as), WAIT_STATE))
 			return -EINTR;
 		return transfer_by_job(section, part, buf, motion, moved);
 	}
@@ -369,8 +385,8 @@ int virt_as_remote_transfer(struct virt_as_section *section,
 		err = transfer_part(section, &part, buf ? buf + *moved : NULL,
 				    motion, &step);
 		*moved += step;
-		/* A part that was begun by pins may be ended by a job. */
-		if (err && !step)
+		/* A part that was begun one way may be ended the other way. */
+		if (err == -EINTR || (err && !step))
 			return err;
 	}
 	return 0;

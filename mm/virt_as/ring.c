@@ -9,8 +9,8 @@
  *	resolve the gpa -> barrier before -> the access -> barrier after
  *
  * With the owner's mm the access is one instruction on the user address, through
- * the exception table. A foreign task does the same to the page, pinned and
- * mapped for the moment. Either way it is atomic against the guest, which does
+ * the exception table. A foreign task does the same to the page, held and mapped
+ * for the moment. Either way it is atomic against the guest, which does
  * not know the difference.
  *
  * The barriers are paired with those of the guest's driver, as its ring's

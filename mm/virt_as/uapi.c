@@ -199,16 +199,18 @@ static long run_commit(struct virt_as_file *vf, union argument *arg,
 	struct virt_as_entry *entries;
 	int err;
 
-	commit->out_index = VIRT_AS_NO_INDEX;
-	commit->out_generation = READ_ONCE(vf->as->generation);
 	/*
 	 * A caller who cannot be answered is refused while nothing is done. If
 	 * the answer fails later, the result of the commit still counts.
 	 */
+	commit->out_index = VIRT_AS_NO_INDEX;
+	commit->out_generation = 0;
 	err = reply(user, arg, sizeof(*commit));
 	if (err)
 		return err;
 
+	request.out_index = VIRT_AS_NO_INDEX;
+	request.out_generation = READ_ONCE(vf->as->generation);
 	err = check_commit(vf, commit);
 	if (err)
 		goto out;
@@ -220,10 +222,10 @@ static long run_commit(struct virt_as_file *vf, union argument *arg,
 	request.entries = entries;
 	err = virt_as_commit_map(vf->as, &request);
 	kvfree(entries);
+out:
 	commit->out_index = request.out_index;
 	commit->out_generation = request.out_generation;
 	reply(user, arg, sizeof(*commit));
-out:
 	if (err)
 		note_refusal(vf->as, commit, err);
 	return err;

@@ -78,6 +78,7 @@ struct vat_event {
  *	abort without prepare, another diff than prepare was given
  * @nr_events: calls ever
  * @calls: by kind
+ * @__reserved: 0
  * @events: the last VAT_NR_EVENTS of them; number n is at n % VAT_NR_EVENTS
  */
 struct vat_status {

@@ -21,8 +21,8 @@
  * DOC: General ioctl format
  *
  * Every structure begins with its size in bytes as the caller knows it. A
- * larger structure than the kernel's is accepted when what the kernel does not
- * know is zero; a shorter one than the first published form is refused. All
+ * larger structure than the kernel's, up to a page, is accepted when what the
+ * kernel does not know is zero; a shorter one than the first published form is refused. All
  * fields have a fixed width, fields named __reserved must be zero, and fields
  * that begin with out_ are written by the kernel.
  *
@@ -34,13 +34,15 @@
  *             or unused field that is not zero, an address or length that is
  *             not page-aligned, a length of zero, a region named twice, flags
  *             that exclude each other
- * E2BIG       the structure is longer than the kernel's and its tail not zero
- * EOPNOTSUPP  an unknown flag, operation, type or permission; or a
+ * E2BIG       the structure is longer than the kernel's and its tail not zero,
+ *             or longer than a page
+ * EOPNOTSUPP  an unknown flag, right, operation, type or permission; or a
  *             compare-exchange on VIRT_AS_TYPE_DEVICE
  * EOVERFLOW   an address plus its length goes past 2^64
  * EFAULT      memory of the caller cannot be read or written; an hva that is
  *             no user address (a kernel address, a tagged pointer); or guest
- *             memory whose hva is not backed by anything
+ *             memory whose hva is not backed by anything that the kernel can
+ *             reach on the caller's behalf
  * ERANGE      an hva that begins in user space and ends beyond the owner's
  *             memory
  * EEXIST      two regions share a gpa
@@ -51,8 +53,8 @@
  * ESTALE      the map is no longer of the expected generation
  * EAGAIN      an earlier commit still drains and NOWAIT forbids to wait; or a
  *             compare-exchange found another value
- * EINTR       a signal ended a wait: with out_generation 0 before, otherwise
- *             after the map was replaced
+ * EINTR       a signal ended a wait; of COMMIT: with out_generation 0 before,
+ *             otherwise after the map was replaced
  * ESRCH       the owner's memory is gone
  * EXDEV       the caller's memory is not the owner's
  * ENODEV      the module that would bind is going away
@@ -201,14 +203,13 @@ struct virt_as_entry {
  * @entries: address of an array of struct virt_as_entry
  * @nr_entries: its length
  * @out_index: after an error: the entry that is wrong, or VIRT_AS_NO_INDEX
- * @out_generation: the generation of the map when the call returned: the new
- *	one after success (with TRY: the one it would have replaced); after EINTR
- *	the new one if the map was replaced and 0 if not; the present one after
- *	another error
+ * @out_generation: the generation that this call published (with TRY: the one
+ *	it would have replaced); after EINTR the same, or 0 if it published
+ *	none; after another error the present one
  *
  * Whoever is using the old map goes on to see the whole old map, whoever starts
- * after the new map is published sees the whole new one. Without NOWAIT the call
- * returns when nobody uses the old map. A thread that serves page faults of the
+ * after the new map is published sees the whole new one. Without NOWAIT and TRY
+ * the call returns when nobody uses the old map. A thread that serves page faults of the
  * owner (userfaultfd, FUSE) must use NOWAIT, because a user of the old map may
  * be waiting for that very thread.
  */
@@ -233,9 +234,8 @@ struct virt_as_commit {
  * @__reserved: must be 0
  * @out_generation: generation of the map that was read
  *
- * The entries can be given back to a REPLACE as they are. Their hva is 0 for a
- * caller who is not the owner, as it is nobody else's business where the
- * owner's memory lies.
+ * The owner can give the entries back to a REPLACE as they are. Their hva is 0
+ * for anybody else, whose business it is not where the owner's memory lies.
  */
 struct virt_as_get_map {
 	__u32 size;

@@ -57,5 +57,6 @@ static inline void shim_sleep(wait_queue_head_t *wq, u64 woken)
 
 #define wait_event_interruptible(wq, cond)	({ wait_event(wq, cond); 0; })
 #define wait_event_killable(wq, cond)	wait_event_interruptible(wq, cond)
+#define wait_event_freezable(wq, cond)	wait_event_interruptible(wq, cond)
 
 #endif

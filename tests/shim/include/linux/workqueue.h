@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 #define WQ_UNBOUND		2
+#define WQ_DFL_MIN_ACTIVE	8
 
 struct workqueue_struct;
 
