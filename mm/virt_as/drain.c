@@ -78,10 +78,9 @@ bool virt_as_drained(struct virt_as *as)
 	return virt_as_drained_to(as, READ_ONCE(as->generation));
 }
 
-/* The last put. A work item of its own, because the others may not sleep. */
-static void free_draining(struct work_struct *work)
+/* After the last put. May sleep. */
+static void free_draining(struct virt_as *as)
 {
-	struct virt_as *as = container_of(work, struct virt_as, drain_work);
 	u64 generation = as->draining->generation + 1;
 
 	virt_as_release_map(as->draining);
@@ -91,6 +90,12 @@ static void free_draining(struct work_struct *work)
 	smp_store_release(&as->drained_generation, generation);
 	trace_virt_as_drained(as->id, generation);
 	wake_up_all(&as->wait);
+}
+
+/* A work item of its own, because most of those who put may not sleep. */
+static void run_drain_work(struct work_struct *work)
+{
+	free_draining(container_of(work, struct virt_as, drain_work));
 }
 
 /**
@@ -112,7 +117,8 @@ static void wait_expedited(struct work_struct *work)
 
 	synchronize_srcu_expedited(&as->srcu);
 	atomic_dec(&nr_expedited);
-	virt_as_put_map(as, as->draining);
+	if (refcount_dec_and_test(&as->draining->users))
+		free_draining(as);
 }
 
 static void background_over(struct rcu_head *rcu)
@@ -130,7 +136,7 @@ void virt_as_init_drain(struct virt_as *as)
 {
 	as->drained_generation = as->generation;
 	INIT_WORK(&as->expedite_work, wait_expedited);
-	INIT_WORK(&as->drain_work, free_draining);
+	INIT_WORK(&as->drain_work, run_drain_work);
 	init_waitqueue_head(&as->wait);
 }
 
