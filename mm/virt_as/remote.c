@@ -15,8 +15,8 @@
  *
  * Pages can be had of ordinary memory, and a kernel thread can touch what has no
  * protection key. If one way finds nothing, the other is tried, so that the
- * outcome does not depend on the length; but for few bytes only if there is room
- * for a job, because an hva that is backed by nothing is no reason to wait.
+ * outcome does not depend on the length; but a job is tried only if there is
+ * room for one, because an hva that is backed by nothing is no reason to wait.
  *
  * The wait for a job can be left by a fatal signal, although the kernel thread
  * may be stuck in a fault for good. So a job owns all that it touches: the
