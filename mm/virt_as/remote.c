@@ -53,8 +53,8 @@
 /* Jobs of one address space at a time; every NUMA node runs that many. */
 #define MAX_JOBS	4
 static_assert(MAX_JOBS <= WQ_DFL_MIN_ACTIVE);
-/* Pages pinned at a time. */
-#define PIN_BATCH	16
+/* Pages held at a time. */
+#define PAGE_BATCH	16
 
 /*
  * How a foreign task waits: until it is killed, and without being in the way of
@@ -223,8 +223,7 @@ static int transfer_by_job(struct virt_as_section *section,
 	err = begin_job(section, segment, buf, motion, &job);
 	if (err)
 		return err;
-	err = wait_for_completion_state(&job->done,
-					WAIT_STATE);
+	err = wait_for_completion_state(&job->done, WAIT_STATE);
 	if (err) {
 		put_job(job);
 		return -EINTR;
@@ -296,13 +295,13 @@ static void move_page(struct page *page, unsigned int offset, unsigned int len,
 	}
 }
 
-static int transfer_by_pins(struct virt_as_section *section,
-			    const struct virt_as_segment *segment, void *buf,
-			    enum virt_as_motion motion, size_t *moved)
+static int transfer_by_pages(struct virt_as_section *section,
+			     const struct virt_as_segment *segment, void *buf,
+			     enum virt_as_motion motion, size_t *moved)
 {
 	struct mm_struct *mm = section->map->mm;
 	bool write = motion != VIRT_AS_READ;
-	struct page *pages[PIN_BATCH];
+	struct page *pages[PAGE_BATCH];
 	size_t done = 0;
 	long nr = 0;
 
@@ -312,7 +311,7 @@ static int transfer_by_pins(struct virt_as_section *section,
 		long i;
 
 		nr = DIV_ROUND_UP(offset + (segment->len - done), PAGE_SIZE);
-		nr = get_pages(mm, at - offset, min_t(long, nr, PIN_BATCH),
+		nr = get_pages(mm, at - offset, min_t(long, nr, PAGE_BATCH),
 			       write, pages);
 		if (nr < 0)
 			break;
@@ -350,9 +349,9 @@ static int transfer_part(struct virt_as_section *section,
 		err = transfer_by_job(section, part, buf, motion, moved);
 		if (!err || err == -EINTR || *moved)
 			return err;
-		return transfer_by_pins(section, part, buf, motion, moved);
+		return transfer_by_pages(section, part, buf, motion, moved);
 	}
-	err = transfer_by_pins(section, part, buf, motion, moved);
+	err = transfer_by_pages(section, part, buf, motion, moved);
 	if (err == -EFAULT && !*moved && take_slot(as))
 		err = transfer_by_job(section, part, buf, motion, moved);
 	return err;
