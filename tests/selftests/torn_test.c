@@ -272,8 +272,10 @@ static void *rival_main(void *arg)
 	struct rivals *all = me->rivals;
 	int err = 0;
 
+	/* Rivals count generations, of which the first one is no commit. */
 	while (!err && !get((__u64 *)&all->error) &&
-	       !stage_full(all->stage, get(&all->stage->world->shared->clock.ended)))
+	       !stage_full(all->stage,
+			   get(&all->stage->world->shared->clock.ended) - 1))
 		err = rival_commit(me);
 	if (err)
 		all->error = err;
