@@ -154,6 +154,35 @@ TEST_F_TIMEOUT(section, drain_is_of_one_space, 60)
 	close(as);
 }
 
+/* More stuck drains than there are quick ones: slower for a stranger, no more. */
+TEST_F_TIMEOUT(section, drains_of_many_spaces, 60)
+{
+	enum { SPACES = 20 };
+	int as[SPACES], vat[SPACES];
+
+	for (int i = 0; i < SPACES; i++) {
+		as[i] = as_create();
+		ASSERT_LE(0, as[i]);
+		vat[i] = vat_bound(as[i], RIGHTS_RW);
+		ASSERT_LE(0, vat[i]);
+		ASSERT_EQ(0, begin(vat[i]));
+		ASSERT_EQ(0, as_commit(as[i], VIRT_AS_COMMIT_REPLACE |
+				       VIRT_AS_COMMIT_NOWAIT, 0, self->map, 1,
+				       NULL));
+	}
+	for (int i = 0; i < 10; i++)
+		EXPECT_EQ(0, as_replace(self->as, &self->map[i & 1], 1));
+	for (int i = 0; i < SPACES; i++) {
+		EXPECT_TRUE(as_drains(as[i]));
+		ASSERT_EQ(0, end(vat[i]));
+	}
+	for (int i = 0; i < SPACES; i++) {
+		EXPECT_EQ(POLLOUT, as_poll(as[i], POLLOUT, HANG_MS));
+		close(vat[i]);
+		close(as[i]);
+	}
+}
+
 static long interrupt(struct call *call)
 {
 	for (int i = 0; i < HANG_MS / 5 && !call_done(call); i++) {
