@@ -71,7 +71,8 @@ static pid_t owner_pid(struct seq_file *m, const struct virt_as_map *map)
 	pid_t pid = 0;
 
 	rcu_read_lock();
-	if (atomic_read(&map->mm->mm_users) && pid_task(map->owner, PIDTYPE_TGID))
+	if (rcu_access_pointer(map->mm->owner) &&
+	    pid_task(map->owner, PIDTYPE_TGID))
 		pid = pid_nr_ns(map->owner,
 				proc_pid_ns(file_inode(m->file)->i_sb));
 	rcu_read_unlock();

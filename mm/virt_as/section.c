@@ -15,7 +15,10 @@
  *
  * The last two hold mm_users for the length of the section, which is what keeps
  * the owner's page tables from being torn down under them, and give it back with
- * mmput_async() outside of everything, since it may be the last.
+ * mmput_async() outside of everything, since it may be the last. They begin only
+ * while some task uses the memory, which mm->owner tells: mm_users alone counts
+ * sections too, so that a crowd of them, each begun before another one ends,
+ * would keep the memory of a dead owner for ever.
  *
  * The first kind writes nothing that another reader reads: the SRCU counters are
  * per CPU, and the map is only read. The others write mm_users, once a section.
@@ -40,7 +43,7 @@ static int enter_foreign(struct virt_as_section *section)
 {
 	struct mm_struct *mm = section->map->mm;
 
-	if (!mmget_not_zero(mm))
+	if (!rcu_access_pointer(mm->owner) || !mmget_not_zero(mm))
 		return -ESRCH;
 	if (current->flags & PF_KTHREAD && !current->mm) {
 		kthread_use_mm(mm);

@@ -267,11 +267,16 @@ static void *read_until_gone(void *arg)
 	return NULL;
 }
 
-/* All or ESRCH, while the memory is torn down under who reads it. */
+/*
+ * All or ESRCH, while the memory is torn down under who reads it; and ESRCH even
+ * if there is never a moment in which nobody reads it.
+ */
 TEST_F(life, ends_while_it_is_read)
 {
 	/* Each is one chunk: a longer call may end between two of them. */
-	static const size_t lens[] = { 100, 8 * PG, 16 * PG };
+	static const size_t lens[] = {
+		100, PG, 8 * PG, 16 * PG, 16 * PG, 16 * PG,
+	};
 	struct reading reading[ARRAY_SIZE(lens)] = {};
 	pthread_t threads[ARRAY_SIZE(lens)];
 

@@ -34,6 +34,7 @@ static struct virt_as_entry entries[64];
 static struct mm_struct owner = {
 	.mm_count = 1,
 	.mm_users = 1,
+	.owner = &owner,
 	.task_size = GEN_USER_END,
 };
 

@@ -62,6 +62,7 @@ struct reader {
 static struct mm_struct owner = {
 	.mm_count = 1,
 	.mm_users = 1,
+	.owner = &owner,
 	.task_size = TASK_SIZE_MAX,
 };
 

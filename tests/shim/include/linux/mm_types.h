@@ -7,6 +7,7 @@
 struct mm_struct {
 	int mm_count;
 	int mm_users;
+	void *owner;
 	unsigned long task_size;
 };
 
