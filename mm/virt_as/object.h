@@ -24,7 +24,7 @@ struct virt_as_map;
  * @map: the map; written under @commit_lock
  * @generation: of @map; written under @commit_lock, read by anyone
  * @drained_generation: newest generation before which nobody uses a map;
- *	written by @drain_work, read by anyone
+ *	written when a drain ends, read by anyone
  * @draining: the old map on its way out; handed over by @drained_generation: a
  *	commit writes it only while nothing drains
  * @expedite_work: waits for the sections that may see @draining, quickly

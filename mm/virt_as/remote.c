@@ -69,8 +69,7 @@ static_assert(MAX_JOBS <= WQ_DFL_MIN_ACTIVE);
  * @refs: the task and the kernel thread
  * @done: completed when @left is known
  * @as: the address space, referenced
- * @map: the map that @segment came from, counted
- * @mm: the owner's mm, held by mm_users
+ * @map: the map that @segment came from, counted, with its mm held by mm_users
  * @segment: where, in the owner's memory
  * @motion: which way
  * @left: bytes not moved
@@ -82,7 +81,6 @@ struct job {
 	struct completion done;
 	struct virt_as *as;
 	struct virt_as_map *map;
-	struct mm_struct *mm;
 	struct virt_as_segment segment;
 	enum virt_as_motion motion;
 	size_t left;
@@ -111,12 +109,13 @@ static void put_job(struct job *job)
 static void run_job(struct work_struct *work)
 {
 	struct job *job = container_of(work, struct job, work);
+	struct mm_struct *mm = job->map->mm;
 	struct virt_as *as = job->as;
 
-	kthread_use_mm(job->mm);
+	kthread_use_mm(mm);
 	job->left = virt_as_direct_transfer(&job->segment, job->buf, job->motion);
-	kthread_unuse_mm(job->mm);
-	mmput_async(job->mm);
+	kthread_unuse_mm(mm);
+	mmput_async(mm);
 	virt_as_put_map(as, job->map);
 
 	complete(&job->done);
@@ -182,8 +181,7 @@ static void start_job(struct job *job, struct virt_as_section *section,
 	virt_as_get(job->as);
 	job->map = (struct virt_as_map *)section->map;
 	refcount_inc(&job->map->users);
-	job->mm = job->map->mm;
-	mmget(job->mm);
+	mmget(job->map->mm);
 	queue_work(wq, &job->work);
 }
 

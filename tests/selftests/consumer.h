@@ -285,6 +285,16 @@ static inline long call_join(struct call *call)
 	return call->result;
 }
 
+/* Signals until the call has returned: one may come before it waits. */
+static inline long call_interrupt(struct call *call)
+{
+	for (int i = 0; i < HANG_MS / 5 && !call_done(call); i++) {
+		pthread_kill(call->thread, SIGUSR1);
+		nap(5000);
+	}
+	return call_join(call);
+}
+
 /*
  * It sleeps, and goes on to do so when it is looked at again and again. That a
  * call that must wait would be seen to return takes luck; that one that waits is

@@ -183,15 +183,6 @@ TEST_F_TIMEOUT(section, drains_of_many_spaces, 60)
 	}
 }
 
-static long interrupt(struct call *call)
-{
-	for (int i = 0; i < HANG_MS / 5 && !call_done(call); i++) {
-		pthread_kill(call->thread, SIGUSR1);
-		nap(5000);
-	}
-	return call_join(call);
-}
-
 TEST_F_TIMEOUT(section, interrupted_commits, 60)
 {
 	struct call commit = {
@@ -202,7 +193,7 @@ TEST_F_TIMEOUT(section, interrupted_commits, 60)
 	ASSERT_EQ(0, begin(self->vat));
 	ASSERT_EQ(0, call_start(&commit, call_commit));
 	EXPECT_TRUE(call_waits(&commit));
-	EXPECT_EQ(-EINTR, interrupt(&commit));
+	EXPECT_EQ(-EINTR, call_interrupt(&commit));
 	EXPECT_EQ(3, commit.reply.out_generation);
 	EXPECT_EQ(3, as_generation(self->as));
 
@@ -210,7 +201,7 @@ TEST_F_TIMEOUT(section, interrupted_commits, 60)
 	commit.entries = &self->map[0];
 	ASSERT_EQ(0, call_start(&commit, call_commit));
 	EXPECT_TRUE(call_waits(&commit));
-	EXPECT_EQ(-EINTR, interrupt(&commit));
+	EXPECT_EQ(-EINTR, call_interrupt(&commit));
 	EXPECT_EQ(0, commit.reply.out_generation);
 	EXPECT_EQ(3, as_generation(self->as));
 	EXPECT_EQ('1', as_peek(self->as, 0));

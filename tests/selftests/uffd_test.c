@@ -195,16 +195,6 @@ TEST_F_TIMEOUT(uffd, handler_commits_nowait, 60)
 	EXPECT_EQ(generation + 2, reply.out_generation);
 }
 
-/* Signals until the call has returned: one may come before it waits. */
-static long interrupt(struct call *call)
-{
-	for (int i = 0; i < HANG_MS / 5 && !call_done(call); i++) {
-		pthread_kill(call->thread, SIGUSR1);
-		nap(5000);
-	}
-	return call_join(call);
-}
-
 TEST_F_TIMEOUT(uffd, waiting_commit_is_interrupted, 60)
 {
 	struct scene *s = &self->scene;
@@ -218,7 +208,7 @@ TEST_F_TIMEOUT(uffd, waiting_commit_is_interrupted, 60)
 	ASSERT_EQ(0, call_start(&commit, call_commit));
 	EXPECT_TRUE(EVENTUALLY(as_generation(s->as) == generation + 1));
 	EXPECT_TRUE(call_waits(&commit));
-	EXPECT_EQ(-EINTR, interrupt(&commit));
+	EXPECT_EQ(-EINTR, call_interrupt(&commit));
 	EXPECT_EQ(generation + 1, commit.reply.out_generation);
 	EXPECT_EQ(s->new[7], as_peek(s->as, 7));
 
@@ -226,7 +216,7 @@ TEST_F_TIMEOUT(uffd, waiting_commit_is_interrupted, 60)
 	commit.entries = &s->old_map;
 	ASSERT_EQ(0, call_start(&commit, call_commit));
 	EXPECT_TRUE(call_waits(&commit));
-	EXPECT_EQ(-EINTR, interrupt(&commit));
+	EXPECT_EQ(-EINTR, call_interrupt(&commit));
 	EXPECT_EQ(0, commit.reply.out_generation);
 	EXPECT_EQ(generation + 1, as_generation(s->as));
 	EXPECT_EQ(s->new[7], as_peek(s->as, 7));
