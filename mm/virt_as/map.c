@@ -41,25 +41,29 @@
 #include "map.h"
 
 /**
- * struct slot - a region on its way into a map
- * @region: the region
- * @index: the entry that it came from
+ * struct slot - the place of a region that an entry makes
+ * @gpa: where the region begins
+ * @named: the region of the base map that it is made from; NULL for ADD
+ * @index: the entry
  */
 struct slot {
-	struct virt_as_region region;
+	u64 gpa;
+	const struct virt_as_region *named;
 	u32 index;
 };
 
 /**
  * struct build - a map in the making
  * @base: the map that changes apply to, or NULL
+ * @entries: what the caller wants, checked one by one
  * @touched: regions of @base that an entry names
- * @slots: regions that entries make
+ * @slots: regions that entries make, in the order of their gpas
  * @nr_slots: number of @slots
  * @nr_touched: number of bits in @touched
  */
 struct build {
 	const struct virt_as_map *base;
+	const struct virt_as_entry *entries;
 	unsigned long *touched;
 	struct slot *slots;
 	u32 nr_slots;
@@ -119,9 +123,8 @@ static int check_range(const struct virt_as_entry *entry,
 {
 	u64 last, hva_last;
 
-	if (!entry->len || !page_aligned(entry->len) ||
-	    !page_aligned(entry->gpa) || !page_aligned(entry->new_gpa) ||
-	    !page_aligned(entry->hva))
+	if (!entry->len ||
+	    !page_aligned(entry->len | entry->gpa | entry->new_gpa | entry->hva))
 		return -EINVAL;
 	if (check_add_overflow(entry->gpa, entry->len - 1, &last) ||
 	    check_add_overflow(entry->new_gpa, entry->len - 1, &last) ||
@@ -171,43 +174,37 @@ static int claim_named(struct build *build, const struct virt_as_entry *entry,
 	return 0;
 }
 
-static int apply_entry(struct build *build, const struct virt_as_entry *entry,
-		       u32 index)
+static int place_entry(struct build *build, u32 index)
 {
+	const struct virt_as_entry *entry = &build->entries[index];
 	struct slot *slot = &build->slots[build->nr_slots];
-	const struct virt_as_region *named;
 	int err;
 
+	slot->gpa = entry->op == VIRT_AS_OP_MOVE ? entry->new_gpa : entry->gpa;
+	slot->named = NULL;
 	slot->index = index;
-	if (entry->op == VIRT_AS_OP_ADD) {
-		slot->region = (struct virt_as_region) {
-			.gpa = entry->gpa,
-			.last = entry->gpa + (entry->len - 1),
-			.hva = entry->hva,
-			.type = entry->type,
-			.perms = entry->perms,
-			.flags = entry->flags,
-		};
+	if (entry->op != VIRT_AS_OP_ADD) {
+		err = claim_named(build, entry, &slot->named);
+		if (err)
+			return err;
+	}
+	if (entry->op != VIRT_AS_OP_REMOVE)
 		build->nr_slots++;
-		return 0;
-	}
-
-	err = claim_named(build, entry, &named);
-	if (err)
-		return err;
-	if (entry->op == VIRT_AS_OP_REMOVE)
-		return 0;
-
-	slot->region = *named;
-	slot->region.flags = entry->flags;
-	if (entry->op == VIRT_AS_OP_MOVE) {
-		slot->region.gpa = entry->new_gpa;
-		slot->region.last = entry->new_gpa + (entry->len - 1);
-	} else {
-		slot->region.perms = entry->perms;
-	}
-	build->nr_slots++;
 	return 0;
+}
+
+static void make_region(const struct build *build, const struct slot *slot,
+			struct virt_as_region *region)
+{
+	const struct virt_as_entry *entry = &build->entries[slot->index];
+	bool keeps_perms = entry->op == VIRT_AS_OP_MOVE;
+
+	region->gpa = slot->gpa;
+	region->last = slot->gpa + (entry->len - 1);
+	region->hva = slot->named ? slot->named->hva : entry->hva;
+	region->type = slot->named ? slot->named->type : entry->type;
+	region->perms = keeps_perms ? slot->named->perms : entry->perms;
+	region->flags = entry->flags;
 }
 
 static int compare_slots(const void *a, const void *b)
@@ -215,8 +212,8 @@ static int compare_slots(const void *a, const void *b)
 	const struct slot *left = a;
 	const struct slot *right = b;
 
-	if (left->region.gpa != right->region.gpa)
-		return left->region.gpa < right->region.gpa ? -1 : 1;
+	if (left->gpa != right->gpa)
+		return left->gpa < right->gpa ? -1 : 1;
 	return left->index < right->index ? -1 : 1;
 }
 
@@ -226,7 +223,7 @@ static void sort_slots(struct build *build)
 	u32 i;
 
 	for (i = 1; i < build->nr_slots; i++) {
-		if (build->slots[i - 1].region.gpa > build->slots[i].region.gpa) {
+		if (build->slots[i - 1].gpa > build->slots[i].gpa) {
 			sort(build->slots, build->nr_slots,
 			     sizeof(*build->slots), compare_slots, NULL);
 			return;
@@ -243,12 +240,15 @@ static struct virt_as_map *map_alloc(u32 nr)
 					    sizeof(*map->regions) +
 					    sizeof(*map->hva_reach) +
 					    sizeof(*map->by_hva));
-	map = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	map = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return NULL;
-	map->cookie = atomic64_inc_return(&last_cookie);
+	/* What is used of the arrays is written before it is read. */
+	*map = (struct virt_as_map) {
+		.cookie = atomic64_inc_return(&last_cookie),
+		.nr = nr,
+	};
 	refcount_set(&map->users, 1);
-	map->nr = nr;
 	map->keys = (u64 *)(map + 1);
 	map->regions = (struct virt_as_region *)(map->keys + nr);
 	map->hva_reach = (u64 *)(map->regions + nr);
@@ -274,36 +274,35 @@ static u32 next_kept(const struct build *build, u32 i)
 	return find_next_zero_bit(build->touched, build->base->nr, i);
 }
 
-/* Merges what stays of the base map with what the entries made. */
+/* Merges what stays of the base map with what the entries make. */
 static int merge(struct virt_as_map *map, const struct build *build, u32 *bad)
 {
 	u32 base_nr = build->base ? build->base->nr : 0;
 	u32 prev_index = VIRT_AS_NO_INDEX;
 	u32 kept = next_kept(build, 0);
-	u32 made = 0;
+	const struct slot *slot = build->slots;
+	const struct slot *end = slot + build->nr_slots;
 	u32 i;
 
 	for (i = 0; i < map->nr; i++) {
-		const struct virt_as_region *region;
+		struct virt_as_region *region = &map->regions[i];
 		u32 index = VIRT_AS_NO_INDEX;
 
-		if (made == build->nr_slots ||
-		    (kept < base_nr && build->base->regions[kept].gpa <
-				       build->slots[made].region.gpa)) {
-			region = &build->base->regions[kept];
+		if (slot == end ||
+		    (kept < base_nr && build->base->keys[kept] < slot->gpa)) {
+			*region = build->base->regions[kept];
 			kept = next_kept(build, kept + 1);
 		} else {
-			region = &build->slots[made].region;
-			index = build->slots[made].index;
-			made++;
+			make_region(build, slot, region);
+			index = slot->index;
+			slot++;
 		}
 
-		if (i && map->regions[i - 1].last >= region->gpa) {
+		if (i && region[-1].last >= region->gpa) {
 			*bad = blame(prev_index, index);
 			return -EEXIST;
 		}
 		map->keys[i] = region->gpa;
-		map->regions[i] = *region;
 		prev_index = index;
 	}
 	return 0;
@@ -337,51 +336,69 @@ static int compare_packed(const void *a, const void *b)
 }
 
 /*
- * The order of hvas is sorted as one word a region, for a sort of words is the
+ * Regions are sorted by hva as one word each, for a sort of words is the
  * quickest: the page number of the hva, then INDEX_BITS of index. The words lie
  * where hva_reach goes afterwards.
  */
-static void index_by_hva(struct virt_as_map *map)
+static void sort_by_hva(struct virt_as_map *map)
 {
 	u64 *packed = map->hva_reach;
+	u32 i;
+
+	for (i = 0; i < map->nr_by_hva; i++) {
+		u64 index = map->by_hva[i];
+
+		packed[i] = map->regions[index].hva >> PAGE_SHIFT << INDEX_BITS |
+			    index;
+	}
+	sort(packed, map->nr_by_hva, sizeof(*packed), compare_packed, NULL);
+	for (i = 0; i < map->nr_by_hva; i++)
+		map->by_hva[i] = packed[i] & (BIT(INDEX_BITS) - 1);
+}
+
+/* Often the order of hvas is that of gpas. */
+static void order_by_hva(struct virt_as_map *map)
+{
 	bool sorted = true;
-	u64 reach = 0;
+	u64 prev_hva = 0;
 	u32 nr = 0;
 	u32 i;
 
 	for (i = 0; i < map->nr; i++) {
-		if (map->regions[i].type == VIRT_AS_TYPE_NOHVA)
+		const struct virt_as_region *region = &map->regions[i];
+
+		if (region->type == VIRT_AS_TYPE_NOHVA)
 			continue;
-		packed[nr] = map->regions[i].hva >> PAGE_SHIFT << INDEX_BITS | i;
-		sorted &= !nr || packed[nr - 1] < packed[nr];
-		nr++;
+		map->by_hva[nr++] = i;
+		sorted &= prev_hva <= region->hva;
+		prev_hva = region->hva;
 	}
 	map->nr_by_hva = nr;
 	if (!sorted)
-		sort(packed, nr, sizeof(*packed), compare_packed, NULL);
-
-	for (i = 0; i < nr; i++) {
-		u32 index = packed[i] & (BIT(INDEX_BITS) - 1);
-
-		reach = max(reach, virt_as_region_hva_last(&map->regions[index]));
-		map->by_hva[i] = index;
-		map->hva_reach[i] = reach;
-	}
+		sort_by_hva(map);
 }
 
 /* An alias overlaps one before it in the order of hvas, or the one behind it. */
-static void count_aliases(struct virt_as_map *map)
+static void index_by_hva(struct virt_as_map *map)
 {
+	bool counted = true;
+	u64 prev_last = 0;
+	u64 reach = 0;
 	u32 i;
 
+	order_by_hva(map);
 	for (i = 0; i < map->nr_by_hva; i++) {
 		const struct virt_as_region *region = &map->regions[map->by_hva[i]];
+		u64 last = virt_as_region_hva_last(region);
 
-		if ((i && map->hva_reach[i - 1] >= region->hva) ||
-		    (i + 1 < map->nr_by_hva &&
-		     map->regions[map->by_hva[i + 1]].hva <=
-		     virt_as_region_hva_last(region)))
+		if (!counted && region->hva <= prev_last)
 			map->nr_aliases++;
+		counted = i && region->hva <= reach;
+		map->nr_aliases += counted;
+
+		prev_last = last;
+		reach = max(reach, last);
+		map->hva_reach[i] = reach;
 	}
 }
 
@@ -403,7 +420,6 @@ static struct virt_as_map *finish(const struct build *build,
 		return ERR_PTR(err);
 	}
 	index_by_hva(map);
-	count_aliases(map);
 	return map;
 }
 
@@ -426,7 +442,7 @@ struct virt_as_map *virt_as_map_build(const struct virt_as_map *base,
 				      u32 nr, const struct virt_as_limits *limits,
 				      u32 *bad)
 {
-	struct build build = { .base = base };
+	struct build build = { .base = base, .entries = entries };
 	struct virt_as_map *map;
 	u32 i;
 	int err;
@@ -454,7 +470,7 @@ struct virt_as_map *virt_as_map_build(const struct virt_as_map *base,
 	}
 
 	for (i = 0; i < nr; i++) {
-		err = apply_entry(&build, &entries[i], i);
+		err = place_entry(&build, i);
 		if (err) {
 			*bad = i;
 			map = ERR_PTR(err);

@@ -3,7 +3,7 @@
  * The map: one immutable, sorted, packed set of regions. See map.c.
  *
  * Nothing in here knows of files, processes or locks, so that the same source
- * is built, fuzzed and raced in user space (tests/shim).
+ * can be built, fuzzed and raced in user space.
  */
 #ifndef _MM_VIRT_AS_MAP_H
 #define _MM_VIRT_AS_MAP_H
