@@ -16,18 +16,40 @@ help:
 
 # make                      the modules and the user programs
 # make demo                 from nothing to a running demonstration
-# make test                 lint, shim, stock and the fast mutants
+# make test                 lint, shim, kunit, stock, debug and the fast mutants
 # make lint                 the linters
 # make shim                 the core in user space: sanitizers, 60 s of fuzz
 # make fuzz FUZZ_SECONDS=n  the fuzzers alone, for longer
+# make kunit                KUnit suites on UML
 # make stock                Debian's kernel in QEMU with the modules
+# make debug                the overlay kernel that finds races and leaks
+# make kcsan                the one that finds data races
+# make bench                instructions of each operation, beside its peers
 # make mutants [MUTANT=x]   planted bugs: each must be found
 # make nightly SHARD=k/n    what takes too long for every commit
+# make overlay [KERNEL=x]   Debian's source with this tree in it; builds kernel x
+# make series               the overlay as patches for git am, in build/series
+# make install [PREFIX=x]   library, headers, man pages; the module if it is built
+# make headers_install      the header of the user-space interface alone
+# make dkms [DESTDIR=x]     DKMS builds the module, and again for later kernels
+# make dkms-test            a Debian that does so, in QEMU (nightly)
 # make shell                a prompt in a machine that has everything loaded
 # make deps                 the packages all of this needs
 # make clean                delete build/, except downloads
-demo test lint shim stock shell: deps
+demo test lint shim kunit stock debug kcsan bench series shell: deps
 	@lab/$@
+
+overlay: deps
+	@lab/kernel $(or $(KERNEL),debug)
+
+install headers_install:
+	@$(MAKE) -C packaging BUILD=$(VIRT_AS_BUILD) $@
+
+dkms:
+	@packaging/dkms/install
+
+dkms-test: deps
+	@lab/dkms
 
 fuzz: deps
 	@lab/shim --fuzz $(or $(FUZZ_SECONDS),600)
@@ -44,4 +66,4 @@ deps:
 clean:
 	@lab/clean
 
-.PHONY: all help demo test lint shim stock shell fuzz mutants nightly deps clean
+.PHONY: all help install headers_install dkms dkms-test demo test lint shim kunit stock debug kcsan bench shell overlay series fuzz mutants nightly deps clean

@@ -6,7 +6,7 @@
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-BUILD=${VIRT_AS_BUILD:-$ROOT/build}
+BUILD=$(realpath -m "${VIRT_AS_BUILD:-$ROOT/build}")
 CACHE=$BUILD/cache
 RESULTS=$BUILD/results
 KSERIES=6.12
@@ -18,6 +18,9 @@ die() { say "$*"; exit 1; }
 	die "kbuild cannot build modules below a path that contains a space: $ROOT"
 
 mkdir -p "$CACHE" "$RESULTS"
+
+# What the caller's make was told is not meant for the makes of kernels.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 # The kernel is that of the installed headers, never the one that runs.
 kernel() {
@@ -52,6 +55,18 @@ results_new() {
 }
 passed() { printf 'ok %s\n' "$1" >>"$RESULT_FILE"; }
 failed() { printf 'not ok %s # %s\n' "$1" "${2:-failed}" >>"$RESULT_FILE"; }
+
+# part NAME COMMAND...: what leaves its results in build/results/NAME. If it ends
+# badly and has no failed result, that is one.
+part() {
+	local name=$1 status=0
+	shift
+	rm -f "$RESULTS/$name"
+	"$@" || status=$?
+	if ((status)) && ! grep -qs '^not ok ' "$RESULTS/$name"; then
+		printf 'not ok %s # ended with status %s\n' "$name" "$status" >>"$RESULTS/$name"
+	fi
+}
 
 # One build at a time in one build directory. The lock goes with the script.
 lock() {

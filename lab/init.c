@@ -8,6 +8,10 @@
  *	run SECONDS NAME COMMAND...	run a program, at most so long
  *	test SECONDS NAME COMMAND...	the same; the host expects KTAP
  *	unload NAME			unload a module; fails while it is in use
+ *	taint NUMBER			expected at the end; 12288 if nothing is said
+ *	lockdep				at the end lockdep must still be on
+ *	kmemleak			from here to the end no memory may leak
+ *	kcsan				the host judges what KCSAN reports
  *	shell				a prompt on the console
  *
  * and tells the host by a virtio-serial port what became of it. Every line of
@@ -36,10 +40,13 @@
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
-#define TAINT_EXPECTED	12288	/* out of tree, unsigned */
+#define KMEMLEAK	"/sys/kernel/debug/kmemleak"
+#define KMEMLEAK_AGE	6	/* seconds, before which it reports nothing */
 #define TICK_MS		2000
 
 static int port = -1;
+static int taint_expected = 12288;	/* out of tree, unsigned */
+static bool want_lockdep, want_kmemleak, kcsan;
 
 static void tell(const char *fmt, ...)
 {
@@ -75,14 +82,16 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static void set(const char *path, const char *value)
+static bool set(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool good = fd >= 0 && write(fd, value, strlen(value)) >= 0;
 
-	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+	if (!good)
 		tell("note %s: %s", path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
+	return good;
 }
 
 static void mount_all(void)
@@ -280,7 +289,57 @@ static void check_taint(void)
 		text[strcspn(text, "\n")] = 0;
 	if (file)
 		fclose(file);
-	report("taint", atoi(text) == TAINT_EXPECTED, text);
+	report("taint", atoi(text) == taint_expected, text);
+}
+
+/* Lockdep turns itself off after its first report, and when it runs out of room. */
+static void check_lockdep(void)
+{
+	FILE *file = fopen("/proc/lockdep_stats", "r");
+	char line[256], detail[256] = "no /proc/lockdep_stats";
+	int on = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, " debug_locks: %d", &on) == 1)
+			snprintf(detail, sizeof(detail), "debug_locks %d", on);
+	}
+	if (file)
+		fclose(file);
+	report("lockdep", on == 1, detail);
+}
+
+/*
+ * What is seen once may be a pointer on its way from one place to another; what
+ * leaked is seen again.
+ */
+static void check_kmemleak(void)
+{
+	char line[1024], detail[64];
+	bool scanned = true;
+	int leaks = 0;
+	FILE *file;
+
+	for (int scan = 0; scan < 2; scan++) {
+		for (int i = 0; i < KMEMLEAK_AGE; i++) {
+			sleep(1);
+			tell("tick");
+		}
+		/* It turns itself off when it runs out of memory. */
+		scanned &= set(KMEMLEAK, "scan");
+	}
+	file = scanned ? fopen(KMEMLEAK, "r") : NULL;
+	if (!file) {
+		report("kmemleak", false, strerror(errno));
+		return;
+	}
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		tell("leak %s", line);
+		leaks += !strncmp(line, "unreferenced object", 19);
+	}
+	fclose(file);
+	snprintf(detail, sizeof(detail), "%d objects", leaks);
+	report("kmemleak", !leaks, detail);
 }
 
 static void check_dmesg(void)
@@ -288,7 +347,8 @@ static void check_dmesg(void)
 	static const char * const bad[] = {
 		"WARNING:", "BUG:", "kernel BUG", "Oops", "Call Trace:", "refcount_t",
 		"blocked for more than", "soft lockup", "hard LOCKUP",
-		"rcu: INFO:", "self-detected stall", "corruption", "leak",
+		"rcu: INFO:", "self-detected stall", "corruption",
+		"suspected memory leaks", "memory leak in",
 		"KASAN", "KFENCE", "KCSAN", "UBSAN", "DEBUG_LOCKS", "usercopy:",
 	};
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -304,6 +364,8 @@ static void check_dmesg(void)
 		}
 		record[len] = 0;
 		lines++;
+		if (kcsan && strstr(record, "KCSAN"))
+			continue;
 		for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 			if (!strstr(record, bad[i]))
 				continue;
@@ -341,8 +403,18 @@ static bool step(char *line)
 		shell();
 		return true;
 	}
+	if (!strcmp(verb, "kcsan"))
+		return kcsan = true;
+	if (!strcmp(verb, "lockdep"))
+		return want_lockdep = true;
+	if (!strcmp(verb, "kmemleak")) {
+		set(KMEMLEAK, "clear");
+		return want_kmemleak = true;
+	}
 	if (!args)
 		return false;
+	if (!strcmp(verb, "taint"))
+		return (taint_expected = atoi(args)) || !strcmp(args, "0");
 	if (!strcmp(verb, "env"))
 		return !putenv(strdup(args));
 	if (!strcmp(verb, "module"))
@@ -385,6 +457,10 @@ int main(void)
 			tell("note the plan ends at: %s", line);
 	}
 	report("plan", plan && good, "");
+	if (want_kmemleak)
+		check_kmemleak();
+	if (want_lockdep)
+		check_lockdep();
 	check_taint();
 	check_dmesg();
 	tell("complete");

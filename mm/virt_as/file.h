@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct virt_as;
+struct virt_as_create;
 
 /**
  * struct virt_as_file - one open file of an address space
@@ -21,6 +22,7 @@ struct virt_as_file {
 };
 
 int virt_as_file_open(struct virt_as *as, u32 rights);
+int virt_as_create_file(const struct virt_as_create *create);
 long virt_as_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 long virt_as_device_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg);

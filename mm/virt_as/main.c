@@ -12,6 +12,7 @@
 #include "drain.h"
 #include "file.h"
 #include "object.h"
+#include "syscall.h"
 
 unsigned int virt_as_max_regions __read_mostly = 32768;
 module_param_named(max_regions, virt_as_max_regions, uint, 0444);
@@ -60,6 +61,7 @@ static int __init virt_as_init(void)
 	err = misc_register(&device);
 	if (err)
 		goto err_object;
+	virt_as_syscall_init();
 	return 0;
 
 err_object:

@@ -4,8 +4,8 @@
  *
  * Each call copies its structure in by copy_struct_from_user() and hands it to a
  * handler, which copies it out again if it has an answer. User memory is touched
- * here alone, and with no lock held. Handlers check flags and rights; map.c
- * checks what a map is made of.
+ * here (and in syscall.c) alone, and with no lock held. Handlers check flags and
+ * rights; map.c checks what a map is made of.
  */
 #include <linux/build_bug.h>
 #include <linux/mm.h>
@@ -71,13 +71,21 @@ static void __maybe_unused build_check_abi(void)
 	BUILD_BUG_ON(sizeof(struct virt_as_restrict) != 16);
 }
 
-static long run_create(struct virt_as_file *vf, union argument *arg,
-		       void __user *user)
+/**
+ * virt_as_create_file - make an address space and an fd with all rights on it
+ * @create: what is asked for, in kernel memory
+ *
+ * Both ways in end here: VIRT_AS_CREATE and the system call.
+ *
+ * Context: Process context, may sleep.
+ * Return: The fd, or what include/uapi/linux/virt_as.h says.
+ */
+int virt_as_create_file(const struct virt_as_create *create)
 {
 	struct virt_as *as;
 	int fd;
 
-	if (arg->create.flags)
+	if (create->flags)
 		return -EOPNOTSUPP;
 	as = virt_as_alloc();
 	if (IS_ERR(as))
@@ -85,6 +93,12 @@ static long run_create(struct virt_as_file *vf, union argument *arg,
 	fd = virt_as_file_open(as, VIRT_AS_RIGHTS);
 	virt_as_put(as);
 	return fd;
+}
+
+static long run_create(struct virt_as_file *vf, union argument *arg,
+		       void __user *user)
+{
+	return virt_as_create_file(&arg->create);
 }
 
 static void fill_file_info(struct virt_as_file *vf, struct virt_as_info *info)

@@ -10,13 +10,13 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <virt_as.h>
 #include "demo.h"
 
 /* Odd, hence a permutation of any power of two; neighbours end far apart. */
@@ -65,18 +65,12 @@ static struct virt_as_entry *add_entry(struct guest *g, __u64 gpa, void *hva,
 void guest_create(struct guest *g, unsigned int nr_pages)
 {
 	const __u32 rw = VIRT_AS_PERM_READ | VIRT_AS_PERM_WRITE;
-	struct virt_as_create create = { .size = sizeof(create) };
 	struct virt_as_info info = { .size = sizeof(info) };
 	unsigned int i;
-	int dev;
 
-	dev = open("/dev/virt_as", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		err(1, "cannot open /dev/virt_as; is virt_as.ko loaded?");
-	g->fd = ioctl(dev, VIRT_AS_CREATE, &create);
+	g->fd = virt_as_create_any();
 	if (g->fd < 0)
-		err(1, "cannot create an address space");
-	close(dev);
+		errx(1, "no address space: %s", virt_as_create_hint(errno));
 	if (ioctl(g->fd, VIRT_AS_INFO, &info))
 		err(1, "cannot ask the address space for its generation");
 	g->generation = info.out_generation;

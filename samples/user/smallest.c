@@ -3,11 +3,11 @@
  * The smallest useful program: a guest's memory is made an address space, and
  * another process, which shares no memory with this one, reads it by guest
  * physical address (gpa) through a file that lets it do nothing else.
+ *
+ *	cc -D_GNU_SOURCE smallest.c $(pkg-config --cflags --libs virt_as)
  */
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/virt_as.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <virt_as.h>
 
 #define GPA_ALIAS	0x000000000ULL	/* the same memory as at GPA_RAM */
 #define GPA_ROM		0x0ffff0000ULL
@@ -64,7 +65,6 @@ static int foreign_reader(int sock)
 
 int main(void)
 {
-	struct virt_as_create create = { .size = sizeof(create) };
 	struct virt_as_restrict ro = { .size = sizeof(ro), .rights = VIRT_AS_RIGHT_READ };
 	struct virt_as_entry map[] = {
 		{ .gpa = GPA_ALIAS, .len = LEN, .perms = VIRT_AS_PERM_READ },
@@ -73,13 +73,9 @@ int main(void)
 	};
 	struct virt_as_commit commit = { .size = sizeof(commit), .flags = VIRT_AS_COMMIT_REPLACE,
 					 .entries = (unsigned long)map, .nr_entries = 3 };
-	int dev, as, file, sock[2], status;
+	int as, file, sock[2], status;
 	char *ram, *rom;
 	pid_t pid;
-
-	dev = open("/dev/virt_as", O_RDWR | O_CLOEXEC);
-	if (dev < 0)
-		err(1, "cannot open /dev/virt_as; is virt_as.ko loaded?");
 
 	/* The child is made now, so that it inherits none of what follows. */
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sock))
@@ -96,9 +92,9 @@ int main(void)
 	snprintf(ram, LEN, "what the guest wrote");
 	snprintf(rom, LEN, "what firmware is made of");
 
-	as = ioctl(dev, VIRT_AS_CREATE, &create);
+	as = virt_as_create_any();
 	if (as < 0)
-		err(1, "cannot create an address space");
+		errx(1, "no address space: %s", virt_as_create_hint(errno));
 	map[0].hva = (unsigned long)ram;
 	map[1].hva = (unsigned long)rom;
 	map[2].hva = (unsigned long)ram;

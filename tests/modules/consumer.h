@@ -103,6 +103,8 @@ struct vat_executor {
  * @node: in vat_consumer::requests
  * @done: all have run
  * @nr: length of @ops and @data
+ * @fail_nth: as of struct vat_run
+ * @fail_left: as of struct vat_run, once @done
  * @ops: a copy of the caller's
  * @data: their buffers, from vmalloc; NULL if there is none
  */
@@ -111,6 +113,8 @@ struct vat_request {
 	struct list_head node;
 	struct completion done;
 	u32 nr;
+	u32 fail_nth;
+	u32 fail_left;
 	struct vat_op ops[VAT_MAX_OPS];
 	void *data[VAT_MAX_OPS];
 };
@@ -132,7 +136,7 @@ int vat_mock_wait(struct vat_consumer *c);
 long vat_mock_diff(struct vat_consumer *c, struct vat_diff __user *arg);
 
 /* run.c */
-long vat_run(struct vat_consumer *c, const struct vat_run __user *arg);
+long vat_run(struct vat_consumer *c, struct vat_run __user *arg);
 void vat_request_execute(struct vat_executor *x, struct vat_request *request);
 void vat_request_put(struct vat_request *request);
 

@@ -4,6 +4,7 @@
  * first operation and after the last, because a section must not touch the
  * user memory of its caller.
  */
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
@@ -85,13 +86,26 @@ static int copy_out(const struct vat_request *request, struct vat_op __user *use
 			    array_size(request->nr, sizeof(*user))) ? -EFAULT : 0;
 }
 
+/* The fault counter of the task that runs the list, whichever it is. */
+static unsigned int swap_fail_nth(unsigned int n)
+{
+#ifdef CONFIG_FAULT_INJECTION
+	swap(current->fail_nth, n);
+#endif
+	return n;
+}
+
 void vat_request_execute(struct vat_executor *x, struct vat_request *request)
 {
 	u32 i;
 
+	if (request->fail_nth)
+		swap_fail_nth(request->fail_nth);
 	for (i = 0; i < request->nr; i++)
 		request->ops[i].ret = vat_execute(x, &request->ops[i],
 						  request->data[i]);
+	if (request->fail_nth)
+		request->fail_left = swap_fail_nth(0);
 }
 
 static int run_here(struct vat_consumer *c, struct vat_request *request)
@@ -105,7 +119,7 @@ static int run_here(struct vat_consumer *c, struct vat_request *request)
 	return 0;
 }
 
-long vat_run(struct vat_consumer *c, const struct vat_run __user *arg)
+long vat_run(struct vat_consumer *c, struct vat_run __user *arg)
 {
 	struct vat_op __user *user;
 	struct vat_request *request;
@@ -116,6 +130,8 @@ long vat_run(struct vat_consumer *c, const struct vat_run __user *arg)
 		return -EFAULT;
 	if (run.nr_ops > VAT_MAX_OPS || run.context > VAT_THREAD)
 		return -EINVAL;
+	if (run.fail_nth && !IS_ENABLED(CONFIG_FAULT_INJECTION))
+		return -EOPNOTSUPP;
 	user = u64_to_user_ptr(run.ops);
 
 	request = kzalloc(sizeof(*request), GFP_KERNEL_ACCOUNT);
@@ -124,6 +140,7 @@ long vat_run(struct vat_consumer *c, const struct vat_run __user *arg)
 	kref_init(&request->ref);
 	init_completion(&request->done);
 	request->nr = run.nr_ops;
+	request->fail_nth = run.fail_nth;
 
 	err = copy_in(request, user);
 	if (!err)
@@ -131,6 +148,8 @@ long vat_run(struct vat_consumer *c, const struct vat_run __user *arg)
 						  run_here(c, request);
 	if (!err)
 		err = copy_out(request, user);
+	if (!err)
+		err = put_user(request->fail_left, &arg->fail_left);
 	vat_request_put(request);
 	return err;
 }

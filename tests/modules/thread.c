@@ -22,10 +22,6 @@ static struct vat_request *next_request(struct vat_consumer *c)
 {
 	struct vat_request *request = NULL;
 
-	spin_lock(&c->thread_lock);
-	c->busy = false;
-	spin_unlock(&c->thread_lock);
-
 	wait_event_idle(c->wake, has_work(c));
 
 	spin_lock(&c->thread_lock);
@@ -36,6 +32,19 @@ static struct vat_request *next_request(struct vat_consumer *c)
 	}
 	spin_unlock(&c->thread_lock);
 	return request;
+}
+
+/*
+ * Idle before the caller hears of it: a caller that closes the file next must
+ * wait for the thread, and with it for the unbinding.
+ */
+static void finish_request(struct vat_consumer *c, struct vat_request *request)
+{
+	spin_lock(&c->thread_lock);
+	c->busy = false;
+	spin_unlock(&c->thread_lock);
+	complete(&request->done);
+	vat_request_put(request);
 }
 
 /* Those whose callers were killed before it was their turn. */
@@ -59,8 +68,7 @@ static int vat_thread(void *data)
 
 	while ((request = next_request(c))) {
 		vat_request_execute(&x, request);
-		complete(&request->done);
-		vat_request_put(request);
+		finish_request(c, request);
 	}
 
 	if (x.open)

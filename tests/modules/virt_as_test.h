@@ -198,6 +198,9 @@ struct vat_op {
  * @context: VAT_CALLER or VAT_THREAD
  * @nr_ops: length of @ops
  * @ops: address of an array of struct vat_op, whose results are written back
+ * @fail_nth: if not 0, a fault is injected into the list: where one can be for
+ *	the so-many-th time. EOPNOTSUPP if the kernel injects none.
+ * @fail_left: set to how many times were missing; 0 if there was a fault
  *
  * Returns 0 whatever the operations returned. A signal that kills the caller
  * ends the wait for the thread, not what the thread does.
@@ -206,9 +209,11 @@ struct vat_run {
 	__u32 context;
 	__u32 nr_ops;
 	__aligned_u64 ops;
+	__u32 fail_nth;
+	__u32 fail_left;
 };
 
-#define VAT_RUN		_IOW(0xBB, 0x05, struct vat_run)
+#define VAT_RUN		_IOWR(0xBB, 0x05, struct vat_run)
 
 struct vat_segment {
 	__aligned_u64 hva;

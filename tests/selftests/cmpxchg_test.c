@@ -3,6 +3,7 @@
  * Additions by compare-exchange from every context at once: none may be lost.
  */
 #include "consumer.h"
+#include "effort.h"
 #include "owner.h"
 
 #define ADDERS		4
@@ -114,7 +115,7 @@ static int round_of(struct adder *adders, __u64 *word, unsigned int width,
 
 TEST_F_TIMEOUT(cmpxchg, sum, 120)
 {
-	const __u64 count = getenv("VIRT_AS_NIGHTLY") ? 200000 : 5000;
+	const __u64 count = effort(1000, 5000, 200000);
 	__u64 sum = 0, lost = 0, seen;
 
 	/* Until it was really contended, which no single round promises. */

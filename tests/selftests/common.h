@@ -27,6 +27,8 @@
 
 #include <linux/virt_as.h>
 
+#include "virt_as.h"
+
 #define DEVICE		"/dev/virt_as"
 #define PG		4096ULL
 #define RW		(VIRT_AS_PERM_READ | VIRT_AS_PERM_WRITE)
@@ -49,17 +51,53 @@ static inline long as_ioctl(int fd, unsigned long number, void *arg)
 	return sys(ioctl(fd, number, arg));
 }
 
+/* How this program makes address spaces. */
+static enum virt_as_way test_way;
+
 static inline int as_create(void)
 {
-	struct virt_as_create create = { .size = sizeof(create) };
-	int dev = open(DEVICE, O_RDWR | O_CLOEXEC);
+	return sys(virt_as_create_by(test_way, NULL, NULL));
+}
+
+/* What VIRT_AS_WAY says: "syscall" or "device" and nothing else, or "any". */
+static void choose_way(void)
+{
+	static const char * const names[] = {
+		[VIRT_AS_WAY_ANY] = "any",
+		[VIRT_AS_WAY_SYSCALL] = "syscall",
+		[VIRT_AS_WAY_DEVICE] = "device",
+	};
+	const char *wish = getenv("VIRT_AS_WAY") ?: names[VIRT_AS_WAY_ANY];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (!strcmp(wish, names[i])) {
+			test_way = i;
+			return;
+		}
+	}
+	printf("Bail out! VIRT_AS_WAY is %s, not any, syscall or device\n", wish);
+	exit(KSFT_FAIL);
+}
+
+/* Once for a program, before it has children, and not again when it executes itself. */
+static void __attribute__((constructor)) say_way(void)
+{
+	enum virt_as_way used;
 	int fd;
 
-	if (dev < 0)
-		return -errno;
-	fd = as_ioctl(dev, VIRT_AS_CREATE, &create);
-	close(dev);
-	return fd;
+	choose_way();
+	if (getenv("VIRT_AS_WAY_IS_SAID"))
+		return;
+	setenv("VIRT_AS_WAY_IS_SAID", "", 1);
+	fd = virt_as_create_by(test_way, NULL, &used);
+	if (fd < 0) {
+		printf("# no address space can be made: %s\n",
+		       virt_as_create_hint(errno));
+	} else {
+		printf("# address spaces are made by %s\n", virt_as_way_name(used));
+		close(fd);
+	}
+	fflush(stdout);
 }
 
 static inline int as_info(int fd, struct virt_as_info *info)

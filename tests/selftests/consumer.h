@@ -7,7 +7,8 @@
 #define VIRT_AS_SELFTESTS_CONSUMER_H
 
 #include "common.h"
-#include "../modules/virt_as_test.h"
+#include "modules.h"
+#include "virt_as_test.h"
 
 #define RIGHTS_RW	(VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE)
 
@@ -161,22 +162,6 @@ static inline int as_poll(int fd, short events, int timeout_ms)
 	int rc = sys(poll(&pfd, 1, timeout_ms));
 
 	return rc < 0 ? rc : pfd.revents;
-}
-
-/* References on a module, or -errno. */
-static inline long module_refs(const char *name)
-{
-	char path[96], text[32] = "";
-	ssize_t len;
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/module/%s/refcnt", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return len > 0 ? atol(text) : -EIO;
 }
 
 /* As /proc has it: 'R' runs, 'S' and 'D' sleep. */

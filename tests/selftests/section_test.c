@@ -38,7 +38,8 @@ FIXTURE_SETUP(section)
 FIXTURE_TEARDOWN(section)
 {
 	close(self->vat);
-	EXPECT_EQ(0, as_bindings(self->as));
+	/* A thread that was busy a moment ago unbinds by itself. */
+	EXPECT_TRUE(EVENTUALLY(!as_bindings(self->as)));
 	close(self->as);
 }
 

@@ -4,6 +4,7 @@
  * row in the list of them.
  */
 #include "consumer.h"
+#include "effort.h"
 #include "owner.h"
 #include "uffd.h"
 
@@ -56,7 +57,7 @@ TEST(xinterface_row1_copy_across_two_regions)
 /* Row 2: a cache of slots that nobody tells that its slots are gone. */
 TEST(xinterface_row2_cache_of_a_replaced_map)
 {
-	const int rounds = getenv("VIRT_AS_NIGHTLY") ? 100000 : 2000;
+	const int rounds = effort(500, 2000, 20000);
 	unsigned char *mem[2] = { guest_alloc(PG), guest_alloc(PG) };
 	int as = as_create(), vat = vat_bound(as, RIGHTS_RW);
 	struct virt_as_entry map[3];

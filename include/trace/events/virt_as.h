@@ -91,12 +91,12 @@ TRACE_EVENT(virt_as_drained,
 );
 
 DECLARE_EVENT_CLASS(virt_as_binding,
-	TP_PROTO(u32 id, const struct module *owner),
+	TP_PROTO(u32 id, struct module *owner),
 	TP_ARGS(id, owner),
 
 	TP_STRUCT__entry(
 		__field(u32, id)
-		__string(owner, owner ? owner->name : "vmlinux")
+		__string(owner, module_name(owner))
 	),
 
 	TP_fast_assign(
@@ -108,12 +108,12 @@ DECLARE_EVENT_CLASS(virt_as_binding,
 );
 
 DEFINE_EVENT(virt_as_binding, virt_as_bind,
-	TP_PROTO(u32 id, const struct module *owner),
+	TP_PROTO(u32 id, struct module *owner),
 	TP_ARGS(id, owner)
 );
 
 DEFINE_EVENT(virt_as_binding, virt_as_unbind,
-	TP_PROTO(u32 id, const struct module *owner),
+	TP_PROTO(u32 id, struct module *owner),
 	TP_ARGS(id, owner)
 );
 

@@ -4,9 +4,9 @@
  *
  * An address space is a file descriptor that stands for the map from guest
  * physical addresses (gpa) to the user memory of one process, its owner (hva).
- * It is made by VIRT_AS_CREATE on /dev/virt_as, populated by VIRT_AS_COMMIT, and
- * then passed to whoever should reach the guest's memory: back ends in the
- * kernel, other processes.
+ * It is made by create_virt_address_space() or by VIRT_AS_CREATE on /dev/virt_as,
+ * populated by VIRT_AS_COMMIT, and then passed to whoever should reach the
+ * guest's memory: back ends in the kernel, other processes.
  */
 #ifndef _UAPI_LINUX_VIRT_AS_H
 #define _UAPI_LINUX_VIRT_AS_H
@@ -62,6 +62,9 @@
  * EACCES      the region does not permit this access
  * ENXIO       the region has no host address (VIRT_AS_TYPE_NOHVA)
  * EBUSY       a binding cannot follow this commit now
+ * ENOSYS      the kernel has no such system call, or virt_as is not initialized
+ * EMFILE      the process has too many files open
+ * ENFILE      the system has too many files open
  * EBADF       no such open file (also where a kernel module is given an fd)
  * EBADFD      the file is not an address space
  * ENOMEM      no memory
@@ -82,12 +85,19 @@
 #define VIRT_AS_RIGHTS		0x3f
 
 /**
- * struct virt_as_create - ioctl(VIRT_AS_CREATE) on /dev/virt_as
+ * struct virt_as_create - ioctl(VIRT_AS_CREATE) on /dev/virt_as, or the system
+ *	call create_virt_address_space()
  * @size: sizeof(struct virt_as_create)
  * @flags: must be 0
  *
  * Makes an empty address space whose owner is the caller's memory. Returns its
  * file descriptor (close-on-exec), or -1 with errno.
+ *
+ *	create_virt_address_space(const struct virt_as_create *attr, size_t size,
+ *				  unsigned int flags)
+ *
+ * takes @attr's size once more as @size, or NULL and 0 for the usual; flags must
+ * be 0. It is there on x86-64, in kernels that virt_as is built into.
  */
 struct virt_as_create {
 	__u32 size;
