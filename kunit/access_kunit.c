@@ -229,10 +229,10 @@ static void copies(struct kunit *test)
 static void play_small(struct scene *scene)
 {
 	KUNIT_EXPECT_EQ(scene->test,
-			virt_as_copy_to(&scene->section, NULL, NEXT - 10, scene->buf, 20),
+			virt_as_copy_to(&scene->section, &scene->cache, NEXT - 10, scene->buf, 20),
 			20);
 	KUNIT_EXPECT_EQ(scene->test,
-			virt_as_zero(&scene->section, NULL, NEXT - 8, 16), 16);
+			virt_as_zero(&scene->section, &scene->cache, NEXT - 8, 16), 16);
 }
 
 /* What a foreign task moves little of, it moves by pages, and begins no job. */
@@ -365,7 +365,7 @@ do {										\
 	KUNIT_EXPECT_EQ(test, old, first);					\
 	KUNIT_EXPECT_EQ(test, virt_as_cmpxchg##width(s, cache, at, &old, first + 1), \
 			0);							\
-	KUNIT_EXPECT_EQ(test, virt_as_load##width(s, NULL, at, &value, how), 0); \
+	KUNIT_EXPECT_EQ(test, virt_as_load##width(s, &scene->cache, at, &value, how), 0); \
 	KUNIT_EXPECT_EQ(test, value, (u##width)(first + 1));			\
 } while (0)
 
@@ -379,11 +379,11 @@ static void play_ring(struct scene *scene)
 		PLAY_RING(32, LOW + 8, order);
 		PLAY_RING(64, LOW + 24, order);
 	}
-	KUNIT_EXPECT_EQ(scene->test, virt_as_load16(&scene->section, NULL, LOW + 1,
+	KUNIT_EXPECT_EQ(scene->test, virt_as_load16(&scene->section, &scene->cache, LOW + 1,
 						    (u16 *)&value, VIRT_AS_RELAXED), -EINVAL);
-	KUNIT_EXPECT_EQ(scene->test, virt_as_load32(&scene->section, NULL, LOW + 2,
+	KUNIT_EXPECT_EQ(scene->test, virt_as_load32(&scene->section, &scene->cache, LOW + 2,
 						    (u32 *)&value, VIRT_AS_RELAXED), -EINVAL);
-	KUNIT_EXPECT_EQ(scene->test, virt_as_load64(&scene->section, NULL, LOW + 4,
+	KUNIT_EXPECT_EQ(scene->test, virt_as_load64(&scene->section, &scene->cache, LOW + 4,
 						    &value, VIRT_AS_RELAXED), -EINVAL);
 	KUNIT_EXPECT_EQ(scene->test, value, 7);
 }
@@ -406,20 +406,21 @@ static void ring(struct kunit *test)
 static void play_device(struct scene *scene)
 {
 	struct virt_as_section *section = &scene->section;
+	struct virt_as_cache *cache = &scene->cache;
 	struct kunit *test = scene->test;
 	u64 v64 = 0;
 	u32 v32 = 0;
 	u16 v16 = 0;
 
-	KUNIT_EXPECT_EQ(test, virt_as_store64(section, NULL, DEVICE, 0x0807060504030201ULL,
+	KUNIT_EXPECT_EQ(test, virt_as_store64(section, cache, DEVICE, 0x0807060504030201ULL,
 					      VIRT_AS_FULL), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_store32(section, NULL, DEVICE + 8, 0x0c0b0a09,
+	KUNIT_EXPECT_EQ(test, virt_as_store32(section, cache, DEVICE + 8, 0x0c0b0a09,
 					      VIRT_AS_FULL), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_store16(section, NULL, DEVICE + 12, 0x0e0d,
+	KUNIT_EXPECT_EQ(test, virt_as_store16(section, cache, DEVICE + 12, 0x0e0d,
 					      VIRT_AS_FULL), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_load64(section, NULL, DEVICE + 8, &v64, VIRT_AS_FULL), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_load32(section, NULL, DEVICE + 4, &v32, VIRT_AS_FULL), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_load16(section, NULL, DEVICE + 2, &v16, VIRT_AS_FULL), 0);
+	KUNIT_EXPECT_EQ(test, virt_as_load64(section, cache, DEVICE + 8, &v64, VIRT_AS_FULL), 0);
+	KUNIT_EXPECT_EQ(test, virt_as_load32(section, cache, DEVICE + 4, &v32, VIRT_AS_FULL), 0);
+	KUNIT_EXPECT_EQ(test, virt_as_load16(section, cache, DEVICE + 2, &v16, VIRT_AS_FULL), 0);
 	KUNIT_EXPECT_EQ(test, v64, 0x0e0d0c0b0a09ULL);
 	KUNIT_EXPECT_EQ(test, v32, 0x08070605);
 	KUNIT_EXPECT_EQ(test, v16, 0x0403);
@@ -444,33 +445,34 @@ static void play_iter(struct scene *scene)
 		{ .iov_base = scene->buf + 50, .iov_len = 150 },
 	};
 	struct virt_as_section *section = &scene->section;
+	struct virt_as_cache *cache = &scene->cache;
 	struct kunit *test = scene->test;
 	struct bio_vec bvec;
 	struct iov_iter iter;
 
 	iov_iter_kvec(&iter, ITER_SOURCE, kvecs, 2, 200);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, &scene->cache, NEXT - 100,
+	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, cache, NEXT - 100,
 						     300, &iter), 200);
 	KUNIT_EXPECT_EQ(test, iov_iter_count(&iter), 0);
 	bvec_set_virt(&bvec, scene->back, 200);
 	iov_iter_bvec(&iter, ITER_DEST, &bvec, 1, 200);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_to_iter(section, &scene->cache, NEXT - 100,
+	KUNIT_EXPECT_EQ(test, virt_as_copy_to_iter(section, cache, NEXT - 100,
 						   120, &iter), 120);
 	KUNIT_EXPECT_EQ(test, iov_iter_count(&iter), 80);
 	KUNIT_EXPECT_TRUE(test, !memcmp(scene->back, scene->buf, 120));
 
 	/* Stopped by the hole, and advanced by what was done. */
 	iov_iter_kvec(&iter, ITER_SOURCE, kvecs, 2, 200);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, &scene->cache, HOLE - 60,
+	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, cache, HOLE - 60,
 						     200, &iter), 60);
 	KUNIT_EXPECT_EQ(test, iov_iter_count(&iter), 140);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, &scene->cache, HOLE, 1,
+	KUNIT_EXPECT_EQ(test, virt_as_copy_from_iter(section, cache, HOLE, 1,
 						     &iter), -ENOENT);
 	KUNIT_EXPECT_EQ(test, iov_iter_count(&iter), 140);
 
 	/* Of the caller's own user memory nothing is touched in a section. */
 	iov_iter_ubuf(&iter, ITER_DEST, (void __user *)scene->world->hva, 8);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_to_iter(section, &scene->cache, LOW, 8, &iter),
+	KUNIT_EXPECT_EQ(test, virt_as_copy_to_iter(section, cache, LOW, 8, &iter),
 			-EINVAL);
 }
 
@@ -486,32 +488,33 @@ static void iter(struct kunit *test)
 static void play_translate(struct scene *scene)
 {
 	struct virt_as_section *section = &scene->section;
+	struct virt_as_cache *cache = &scene->cache;
 	struct virt_as_segment segments[3];
 	struct kunit *test = scene->test;
 	u64 hva = scene->world->hva;
 
 	if (scene->way->reach == VIRT_AS_REACH_REMOTE) {
-		KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, LOW, 1, segments, 3),
+		KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, LOW, 1, segments, 3),
 				-EXDEV);
 		return;
 	}
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, NEXT - 8, PAGES(4),
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, NEXT - 8, PAGES(4),
 						segments, 3), 2);
 	KUNIT_EXPECT_EQ(test, (u64)segments[0].hva, hva + PAGES(2) - 8);
 	KUNIT_EXPECT_EQ(test, segments[0].len, 8);
 	KUNIT_EXPECT_EQ(test, (u64)segments[1].hva, hva + PAGES(5));
 	KUNIT_EXPECT_EQ(test, segments[1].len, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, NEXT - 8, PAGES(4),
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, NEXT - 8, PAGES(4),
 						segments, 1), 1);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, ROM + 1, PAGES(4),
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, ROM + 1, PAGES(4),
 						segments, 3), 1);
 	KUNIT_EXPECT_EQ(test, segments[0].perms, VIRT_AS_PERM_READ);
 	KUNIT_EXPECT_EQ(test, segments[0].len, PAGE_SIZE - 1);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, DEVICE, 4, segments, 3), 1);
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, DEVICE, 4, segments, 3), 1);
 	KUNIT_EXPECT_EQ(test, segments[0].type, VIRT_AS_TYPE_DEVICE);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, HOLE, 1, segments, 3), -ENOENT);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, NOHVA, 1, segments, 3), -ENXIO);
-	KUNIT_EXPECT_EQ(test, virt_as_translate(section, NULL, HOLE, 0, segments, 3), 0);
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, HOLE, 1, segments, 3), -ENOENT);
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, NOHVA, 1, segments, 3), -ENXIO);
+	KUNIT_EXPECT_EQ(test, virt_as_translate(section, cache, HOLE, 0, segments, 3), 0);
 }
 
 static void translate(struct kunit *test)

@@ -117,6 +117,7 @@ static void nowait(struct kunit *test)
 	struct world *world = world_make(test);
 	struct virt_as_binding *binding = bind_reader(world);
 	const struct virt_as_entry map = world_ram(world, 0, 0, 1);
+	struct virt_as_cache cache = {};
 	struct virt_as_section section;
 	u8 byte;
 
@@ -125,7 +126,7 @@ static void nowait(struct kunit *test)
 					   &map, 1), 0);
 	KUNIT_EXPECT_EQ(test, world->request.out_generation, 2);
 	KUNIT_EXPECT_EQ(test, virt_as_generation(&section), 1);
-	KUNIT_EXPECT_EQ(test, virt_as_copy_from(&section, NULL, 0, &byte, 1), -ENOENT);
+	KUNIT_EXPECT_EQ(test, virt_as_copy_from(&section, &cache, 0, &byte, 1), -ENOENT);
 	expect_map(world, binding, 2, 1);
 	KUNIT_EXPECT_FALSE(test, virt_as_drained(world->as));
 	KUNIT_EXPECT_EQ(test, world_commit(world, REPLACE | VIRT_AS_COMMIT_NOWAIT,
@@ -162,6 +163,7 @@ struct reader {
 static long read_along(struct world *world, void *arg)
 {
 	struct reader *reader = arg;
+	struct virt_as_cache cache = {};
 	struct virt_as_section section;
 	ssize_t done;
 	int err;
@@ -177,7 +179,7 @@ static long read_along(struct world *world, void *arg)
 		send_sig(SIGUSR1, reader->interrupt, 0);
 		world_wait(world, READ_ONCE(reader->leave));
 	}
-	done = virt_as_copy_from(&section, NULL, 0, &reader->word,
+	done = virt_as_copy_from(&section, &cache, 0, &reader->word,
 				 sizeof(reader->word));
 	reader->generation = virt_as_generation(&section);
 	WRITE_ONCE(reader->ending, true);

@@ -16,7 +16,7 @@
 
 static u64 region_sum(const struct virt_as_region *region)
 {
-	u64 word = region->gpa ^ rol64(region->last, 13) ^ rol64(region->hva, 29) ^
+	u64 word = region->gpa ^ rol64(region->len, 13) ^ rol64(region->hva, 29) ^
 		   (u64)region->type << 8 ^ region->perms;
 
 	return word * GOLDEN_RATIO_64;

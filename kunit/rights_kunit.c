@@ -212,6 +212,7 @@ static void sections(struct kunit *test)
 {
 	struct world *world = world_with_memory(test);
 	struct virt_as_binding *binding = kunit_kzalloc(test, sizeof(*binding), GFP_KERNEL);
+	struct virt_as_cache cache = {};
 	struct virt_as_section section;
 	struct virt_as_segment segment;
 	u64 word = 0, before = 0x5555;
@@ -228,19 +229,19 @@ static void sections(struct kunit *test)
 							&world_plain_ops, rights), 0);
 		world_put(world, 0, &before, sizeof(before));
 		KUNIT_ASSERT_EQ(test, virt_as_begin(binding, s), 0);
-		KUNIT_EXPECT_EQ(test, virt_as_copy_from(s, NULL, 0, &word, 8), read ?: 8);
-		KUNIT_EXPECT_EQ(test, virt_as_load64(s, NULL, 0, &word, VIRT_AS_FULL), read);
-		KUNIT_EXPECT_EQ(test, virt_as_translate(s, NULL, 0, 8, &segment, 1), read ?: 1);
+		KUNIT_EXPECT_EQ(test, virt_as_copy_from(s, &cache, 0, &word, 8), read ?: 8);
+		KUNIT_EXPECT_EQ(test, virt_as_load64(s, &cache, 0, &word, VIRT_AS_FULL), read);
+		KUNIT_EXPECT_EQ(test, virt_as_translate(s, &cache, 0, 8, &segment, 1), read ?: 1);
 		if (!read)
 			KUNIT_EXPECT_EQ(test, segment.perms, VIRT_AS_PERM_READ |
 					(write ? 0 : VIRT_AS_PERM_WRITE));
 		word = before;
-		KUNIT_EXPECT_EQ(test, virt_as_cmpxchg64(s, NULL, 0, &word, 1), read ?: write);
+		KUNIT_EXPECT_EQ(test, virt_as_cmpxchg64(s, &cache, 0, &word, 1), read ?: write);
 		if (read || write)
 			world_expect(world, 0, &before, sizeof(before));
-		KUNIT_EXPECT_EQ(test, virt_as_copy_to(s, NULL, 0, &word, 8), write ?: 8);
-		KUNIT_EXPECT_EQ(test, virt_as_zero(s, NULL, 0, 8), write ?: 8);
-		KUNIT_EXPECT_EQ(test, virt_as_store64(s, NULL, 0, 0, VIRT_AS_FULL), write);
+		KUNIT_EXPECT_EQ(test, virt_as_copy_to(s, &cache, 0, &word, 8), write ?: 8);
+		KUNIT_EXPECT_EQ(test, virt_as_zero(s, &cache, 0, 8), write ?: 8);
+		KUNIT_EXPECT_EQ(test, virt_as_store64(s, &cache, 0, 0, VIRT_AS_FULL), write);
 		if (write)
 			world_expect(world, 0, &before, sizeof(before));
 		virt_as_end(s);

@@ -25,7 +25,10 @@
 
 #include <linux/errno.h>
 #include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/types.h>
+#include <linux/uaccess.h>
 #include <uapi/linux/virt_as.h>
 
 struct file;
@@ -39,23 +42,29 @@ struct virt_as_map;
 /**
  * struct virt_as_region - one region of a map
  * @gpa: first guest physical address
- * @last: last guest physical address, inclusive
+ * @len: bytes; not 0, and @gpa + (@len - 1) does not wrap
  * @hva: the owner's address of @gpa; 0 for VIRT_AS_TYPE_NOHVA
  * @type: VIRT_AS_TYPE_*
  * @perms: VIRT_AS_PERM_*
  * @flags: VIRT_AS_ENTRY_* of the commit that made the region
  *
- * Immutable once its map is published. Two regions with equal @gpa, @last,
+ * Immutable once its map is published. Two regions with equal @gpa, @len,
  * @hva, @type and @perms are the same region, whatever map they are in.
  */
 struct virt_as_region {
 	u64 gpa;
-	u64 last;
+	u64 len;
 	u64 hva;
 	u8 type;
 	u8 perms;
 	u16 flags;
 };
+
+/* The last guest physical address of a region, inclusive. */
+static inline u64 virt_as_region_last(const struct virt_as_region *region)
+{
+	return region->gpa + (region->len - 1);
+}
 
 /**
  * struct virt_as_diff - what a commit changes, as a binding is told
@@ -138,13 +147,13 @@ struct virt_as_binding {
 	bool dying;
 };
 
-/* Entries of a cache: a ring, its descriptors and two buffers do not thrash. */
-#define VIRT_AS_CACHE_WAYS	4
+/* Entries of a cache: a ring, its descriptors and a buffer do not thrash. */
+#define VIRT_AS_CACHE_WAYS	3
 
 /**
  * struct virt_as_cache - a reader's own memory of its recent lookups
  * @cookie: the map that @ways belong to
- * @ways: regions, the most recently used first
+ * @ways: regions of type VIRT_AS_TYPE_RAM of that map, the last used first
  *
  * One per vCPU, per virtqueue, never per physical CPU. Zeroed memory is an
  * empty cache. It needs no invalidation: its entries are trusted only while
@@ -167,6 +176,7 @@ enum virt_as_reach {
  * struct virt_as_section - a bracket in which one whole map is seen
  * @as: the address space
  * @map: the map that this section sees
+ * @cookie: of @map, where virt_as_direct() may be asked; else of no map
  * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE
  * @reach: how the owner's memory is reached
  * @srcu_idx: of the read-side critical section
@@ -177,6 +187,7 @@ enum virt_as_reach {
 struct virt_as_section {
 	struct virt_as *as;
 	const struct virt_as_map *map;
+	u64 cookie;
 	u32 rights;
 	enum virt_as_reach reach;
 	int srcu_idx;
@@ -196,21 +207,6 @@ struct virt_as_segment {
 	u8 perms;
 };
 
-/**
- * enum virt_as_order - how a ring access is ordered
- * @VIRT_AS_RELAXED: not at all
- * @VIRT_AS_ORDERED: a load is an acquire, a store is a release
- * @VIRT_AS_FULL: a full barrier before and after
- *
- * A compare-exchange is a full barrier if it stores, and unordered if it does
- * not.
- */
-enum virt_as_order {
-	VIRT_AS_RELAXED,
-	VIRT_AS_ORDERED,
-	VIRT_AS_FULL,
-};
-
 #if IS_ENABLED(CONFIG_VIRT_AS)
 
 int virt_as_bind_fd(int fd, struct virt_as_binding *binding,
@@ -224,12 +220,12 @@ int virt_as_begin(struct virt_as_binding *binding,
 void virt_as_end(struct virt_as_section *section);
 u64 virt_as_generation(const struct virt_as_section *section);
 
-ssize_t virt_as_copy_to(struct virt_as_section *section,
+ssize_t virt_as_walk_to(struct virt_as_section *section,
 			struct virt_as_cache *cache, u64 gpa,
-			const void *src, size_t len);
-ssize_t virt_as_copy_from(struct virt_as_section *section,
+			const void *src, size_t len, size_t done);
+ssize_t virt_as_walk_from(struct virt_as_section *section,
 			  struct virt_as_cache *cache, u64 gpa,
-			  void *dst, size_t len);
+			  void *dst, size_t len, size_t done);
 ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
 			     struct virt_as_cache *cache, u64 gpa,
 			     size_t len, struct iov_iter *iter);
@@ -249,30 +245,128 @@ ssize_t virt_as_write(struct virt_as_binding *binding,
 		      struct virt_as_cache *cache, u64 gpa,
 		      const void *src, size_t len);
 
-int virt_as_load16(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u16 *value,
-		   enum virt_as_order order);
-int virt_as_load32(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u32 *value,
-		   enum virt_as_order order);
-int virt_as_load64(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u64 *value,
-		   enum virt_as_order order);
-int virt_as_store16(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u16 value,
-		    enum virt_as_order order);
-int virt_as_store32(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u32 value,
-		    enum virt_as_order order);
-int virt_as_store64(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u64 value,
-		    enum virt_as_order order);
-int virt_as_cmpxchg16(struct virt_as_section *section,
-		      struct virt_as_cache *cache, u64 gpa, u16 *old, u16 new);
-int virt_as_cmpxchg32(struct virt_as_section *section,
-		      struct virt_as_cache *cache, u64 gpa, u32 *old, u32 new);
-int virt_as_cmpxchg64(struct virt_as_section *section,
-		      struct virt_as_cache *cache, u64 gpa, u64 *old, u64 new);
+/**
+ * virt_as_at_hand - the host address of guest memory, if a cache has it
+ * @cookie: of the map that the caller holds
+ * @rights: VIRT_AS_RIGHT_* of the caller
+ * @cache: the caller's cache
+ * @gpa: guest physical address; any value
+ * @len: bytes
+ * @need: VIRT_AS_PERM_READ or VIRT_AS_PERM_WRITE; a constant
+ * @at: set to the host address
+ *
+ * The short way that nearly every access takes: at most a page, all of it in the
+ * region that @cache used last, which is ordinary memory. It decides nothing:
+ * whatever is otherwise takes the long way, which finds out what that is. The
+ * right to read is for the caller to check.
+ *
+ * gpas come from guests. The offset into the region is clamped, so that no
+ * access beyond the region happens in speculation either.
+ *
+ * Return: Whether @at may be accessed, with the owner's mm as the current one and
+ * by the checked user access functions.
+ */
+static __always_inline bool
+virt_as_at_hand(u64 cookie, u32 rights, const struct virt_as_cache *cache,
+		u64 gpa, size_t len, u32 need, void __user **at)
+{
+	const struct virt_as_region *region;
+	unsigned long offset;
+
+	if (unlikely(len > PAGE_SIZE || cache->cookie != cookie))
+		return false;
+	region = cache->ways[0];
+	offset = gpa - region->gpa;
+	/* No region is shorter than a page, so nothing wraps. */
+	if (unlikely(offset > region->len - len))
+		return false;
+	/* Every region can be read, and the right to is the caller's business. */
+	if (need & VIRT_AS_PERM_WRITE && unlikely(!(rights & VIRT_AS_RIGHT_WRITE) ||
+						  !(region->perms & need)))
+		return false;
+	offset = array_index_nospec(offset, (unsigned long)region->len);
+	*at = (void __user *)(unsigned long)(region->hva + offset);
+	return true;
+}
+
+/**
+ * virt_as_direct - virt_as_at_hand() in a section
+ * @section: an open section
+ * @cache: as of virt_as_at_hand()
+ * @gpa: as of virt_as_at_hand()
+ * @len: as of virt_as_at_hand()
+ * @need: as of virt_as_at_hand()
+ * @at: as of virt_as_at_hand()
+ *
+ * The cookie of a section is that of its map only where the owner's mm is the
+ * current one and the section may read.
+ *
+ * Return: As virt_as_at_hand().
+ */
+static __always_inline bool
+virt_as_direct(const struct virt_as_section *section,
+	       const struct virt_as_cache *cache, u64 gpa, size_t len, u32 need,
+	       void __user **at)
+{
+	return virt_as_at_hand(section->cookie, section->rights, cache, gpa, len,
+			       need, at);
+}
+
+/**
+ * virt_as_copy_to - write guest memory
+ * @section: an open section
+ * @cache: the caller's cache
+ * @gpa: guest physical address; any value
+ * @src: kernel memory
+ * @len: bytes
+ *
+ * Context: In the section, may sleep.
+ * Return: Bytes written, fewer than @len if something stopped it; if there were
+ * none -EPERM (the binding may not write), -ENOENT (hole), -ENXIO (no host
+ * address), -EACCES (read-only), -EFAULT (hva not backed, or not accessible to
+ * the kernel: a protection key, a userfaultfd for user mode only), -EINTR (the
+ * caller is being killed) or -ENOMEM.
+ */
+static __always_inline ssize_t
+virt_as_copy_to(struct virt_as_section *section, struct virt_as_cache *cache,
+		u64 gpa, const void *src, size_t len)
+{
+	size_t left = len;
+	void __user *at;
+
+	if (likely(virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_WRITE, &at))) {
+		left = _inline_copy_to_user(at, src, len);
+		if (likely(!left))
+			return len;
+	}
+	return virt_as_walk_to(section, cache, gpa, src, len, len - left);
+}
+
+/**
+ * virt_as_copy_from - read guest memory
+ * @section: an open section
+ * @cache: the caller's cache
+ * @gpa: guest physical address; any value
+ * @dst: kernel memory; beyond the bytes that were read its content is undefined
+ * @len: bytes
+ *
+ * Context: In the section, may sleep.
+ * Return: Bytes read, or an errno if there were none, as virt_as_copy_to().
+ */
+static __always_inline ssize_t
+virt_as_copy_from(struct virt_as_section *section, struct virt_as_cache *cache,
+		  u64 gpa, void *dst, size_t len)
+{
+	size_t left = len;
+	void __user *at;
+
+	if (likely(virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_READ, &at))) {
+		left = _inline_copy_from_user(dst, at, len);
+		if (likely(!left))
+			return len;
+	}
+	return virt_as_walk_from(section, cache, gpa, dst, len, len - left);
+}
 
 #else /* !CONFIG_VIRT_AS */
 
@@ -310,16 +404,16 @@ static inline u64 virt_as_generation(const struct virt_as_section *section)
 	return 0;
 }
 
-static inline ssize_t virt_as_copy_to(struct virt_as_section *section,
-				      struct virt_as_cache *cache, u64 gpa,
-				      const void *src, size_t len)
+static __always_inline ssize_t
+virt_as_copy_to(struct virt_as_section *section, struct virt_as_cache *cache,
+		u64 gpa, const void *src, size_t len)
 {
 	return -EOPNOTSUPP;
 }
 
-static inline ssize_t virt_as_copy_from(struct virt_as_section *section,
-					struct virt_as_cache *cache, u64 gpa,
-					void *dst, size_t len)
+static __always_inline ssize_t
+virt_as_copy_from(struct virt_as_section *section, struct virt_as_cache *cache,
+		  u64 gpa, void *dst, size_t len)
 {
 	return -EOPNOTSUPP;
 }
@@ -369,69 +463,8 @@ static inline ssize_t virt_as_write(struct virt_as_binding *binding,
 	return -EOPNOTSUPP;
 }
 
-static inline int virt_as_load16(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u16 *value,
-				 enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_load32(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u32 *value,
-				 enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_load64(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u64 *value,
-				 enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_store16(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u16 value,
-				  enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_store32(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u32 value,
-				  enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_store64(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u64 value,
-				  enum virt_as_order order)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_cmpxchg16(struct virt_as_section *section,
-				    struct virt_as_cache *cache, u64 gpa,
-				    u16 *old, u16 new)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_cmpxchg32(struct virt_as_section *section,
-				    struct virt_as_cache *cache, u64 gpa,
-				    u32 *old, u32 new)
-{
-	return -EOPNOTSUPP;
-}
-
-static inline int virt_as_cmpxchg64(struct virt_as_section *section,
-				    struct virt_as_cache *cache, u64 gpa,
-				    u64 *old, u64 new)
-{
-	return -EOPNOTSUPP;
-}
-
 #endif /* CONFIG_VIRT_AS */
+
+#include <linux/virt_as_ring.h>
 
 #endif /* _LINUX_VIRT_AS_H */

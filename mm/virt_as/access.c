@@ -41,13 +41,12 @@ static int breathe(void)
 
 static __always_inline ssize_t walk(struct virt_as_section *section,
 				    struct virt_as_cache *cache, u64 gpa,
-				    void *buf, size_t len,
+				    void *buf, size_t len, size_t done,
 				    enum virt_as_motion motion)
 {
 	u32 right = motion == VIRT_AS_READ ? VIRT_AS_RIGHT_READ : VIRT_AS_RIGHT_WRITE;
 	u32 perm = motion == VIRT_AS_READ ? VIRT_AS_PERM_READ : VIRT_AS_PERM_WRITE;
 	struct virt_as_segment segment;
-	size_t done = 0;
 	size_t moved;
 	int err;
 
@@ -82,51 +81,49 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
 }
 
 /**
- * virt_as_copy_to - write guest memory
+ * virt_as_walk_to - write guest memory, the long way
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @src: kernel memory
  * @len: bytes
+ * @done: bytes that are written already
  *
  * Context: In the section, may sleep.
- * Return: Bytes written, fewer than @len if something stopped it; if there were
- * none -EPERM (the binding may not write), -ENOENT (hole), -ENXIO (no host
- * address), -EACCES (read-only), -EFAULT (hva not backed, or not accessible to
- * the kernel: a protection key, a userfaultfd for user mode only), -EINTR (the
- * caller is being killed) or -ENOMEM.
+ * Return: As virt_as_copy_to(), with @done.
  */
-ssize_t virt_as_copy_to(struct virt_as_section *section,
+ssize_t virt_as_walk_to(struct virt_as_section *section,
 			struct virt_as_cache *cache, u64 gpa,
-			const void *src, size_t len)
+			const void *src, size_t len, size_t done)
 {
-	return walk(section, cache, gpa, (void *)src, len, VIRT_AS_WRITE);
+	return walk(section, cache, gpa, (void *)src, len, done, VIRT_AS_WRITE);
 }
-EXPORT_SYMBOL_GPL(virt_as_copy_to);
+EXPORT_SYMBOL_GPL(virt_as_walk_to);
 
 /**
- * virt_as_copy_from - read guest memory
+ * virt_as_walk_from - read guest memory, the long way
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
- * @dst: kernel memory; beyond the bytes that were read its content is undefined
+ * @dst: kernel memory
  * @len: bytes
+ * @done: bytes that are read already
  *
  * Context: In the section, may sleep.
- * Return: Bytes read, or an errno if there were none, as virt_as_copy_to().
+ * Return: As virt_as_copy_from(), with @done.
  */
-ssize_t virt_as_copy_from(struct virt_as_section *section,
+ssize_t virt_as_walk_from(struct virt_as_section *section,
 			  struct virt_as_cache *cache, u64 gpa,
-			  void *dst, size_t len)
+			  void *dst, size_t len, size_t done)
 {
-	return walk(section, cache, gpa, dst, len, VIRT_AS_READ);
+	return walk(section, cache, gpa, dst, len, done, VIRT_AS_READ);
 }
-EXPORT_SYMBOL_GPL(virt_as_copy_from);
+EXPORT_SYMBOL_GPL(virt_as_walk_from);
 
 /**
  * virt_as_zero - zero guest memory
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @len: bytes
  *
@@ -136,7 +133,7 @@ EXPORT_SYMBOL_GPL(virt_as_copy_from);
 ssize_t virt_as_zero(struct virt_as_section *section,
 		     struct virt_as_cache *cache, u64 gpa, size_t len)
 {
-	return walk(section, cache, gpa, NULL, len, VIRT_AS_ZERO);
+	return walk(section, cache, gpa, NULL, len, 0, VIRT_AS_ZERO);
 }
 EXPORT_SYMBOL_GPL(virt_as_zero);
 
@@ -163,8 +160,12 @@ static size_t iter_step(void *base, size_t progress, size_t len, void *priv,
 	struct iter_walk *iw = priv;
 	ssize_t done;
 
-	done = walk(iw->section, iw->cache, iw->gpa + progress, base, len,
-		    iw->motion);
+	if (iw->motion == VIRT_AS_READ)
+		done = virt_as_copy_from(iw->section, iw->cache,
+					 iw->gpa + progress, base, len);
+	else
+		done = virt_as_copy_to(iw->section, iw->cache,
+				       iw->gpa + progress, base, len);
 	if (done < 0) {
 		iw->err = done;
 		return len;
@@ -197,7 +198,7 @@ static ssize_t walk_iter(struct virt_as_section *section,
 /**
  * virt_as_copy_to_iter - read guest memory into an iterator
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @len: bytes
  * @iter: a kvec or bvec iterator, advanced by what was done
@@ -217,7 +218,7 @@ EXPORT_SYMBOL_GPL(virt_as_copy_to_iter);
 /**
  * virt_as_copy_from_iter - write guest memory from an iterator
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @len: bytes
  * @iter: a kvec or bvec iterator, advanced by what was done
@@ -237,7 +238,7 @@ EXPORT_SYMBOL_GPL(virt_as_copy_from_iter);
 /**
  * virt_as_translate - the host addresses of guest memory
  * @section: an open section, not of a foreign user task
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @len: bytes
  * @segments: filled with runs of host addresses
@@ -256,8 +257,8 @@ int virt_as_translate(struct virt_as_section *section,
 		      struct virt_as_cache *cache, u64 gpa, size_t len,
 		      struct virt_as_segment *segments, unsigned int nr)
 {
-	unsigned int filled = 0;
-	size_t done = 0;
+	struct virt_as_segment *segment = segments;
+	unsigned int left;
 	int err = 0;
 
 	if (!(section->rights & VIRT_AS_RIGHT_READ))
@@ -268,78 +269,17 @@ int virt_as_translate(struct virt_as_section *section,
 		return 0;
 	len = clip(gpa, len);
 
-	while (done < len && filled < nr) {
-		struct virt_as_segment *segment = &segments[filled];
-
-		err = virt_as_resolve(section->map, cache, gpa + done,
-				      len - done, VIRT_AS_PERM_READ, segment);
+	for (left = nr; len && left; left--) {
+		err = virt_as_resolve(section->map, cache, gpa, len,
+				      VIRT_AS_PERM_READ, segment);
 		if (err)
 			break;
 		if (!(section->rights & VIRT_AS_RIGHT_WRITE))
 			segment->perms &= ~VIRT_AS_PERM_WRITE;
-		done += segment->len;
-		filled++;
+		gpa += segment->len;
+		len -= segment->len;
+		segment++;
 	}
-	return filled ?: err;
+	return nr - left ?: err;
 }
 EXPORT_SYMBOL_GPL(virt_as_translate);
-
-/**
- * virt_as_read - read guest memory in a section of its own
- * @binding: a binding that is bound
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address; any value
- * @dst: kernel memory
- * @len: bytes
- *
- * For the rare access; a batch is cheaper and sees one map in a section.
- *
- * Context: Process context, may sleep; where virt_as_begin() may be called.
- * Return: As virt_as_copy_from(), and -ESRCH if the owner's memory is gone.
- */
-ssize_t virt_as_read(struct virt_as_binding *binding,
-		     struct virt_as_cache *cache, u64 gpa,
-		     void *dst, size_t len)
-{
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
-	err = virt_as_begin(binding, &section);
-	if (err)
-		return err;
-	done = virt_as_copy_from(&section, cache, gpa, dst, len);
-	virt_as_end(&section);
-	return done;
-}
-EXPORT_SYMBOL_GPL(virt_as_read);
-
-/**
- * virt_as_write - write guest memory in a section of its own
- * @binding: a binding that is bound
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address; any value
- * @src: kernel memory
- * @len: bytes
- *
- * For the rare access; a batch is cheaper and sees one map in a section.
- *
- * Context: Process context, may sleep; where virt_as_begin() may be called.
- * Return: As virt_as_copy_to(), and -ESRCH if the owner's memory is gone.
- */
-ssize_t virt_as_write(struct virt_as_binding *binding,
-		      struct virt_as_cache *cache, u64 gpa,
-		      const void *src, size_t len)
-{
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
-	err = virt_as_begin(binding, &section);
-	if (err)
-		return err;
-	done = virt_as_copy_to(&section, cache, gpa, src, len);
-	virt_as_end(&section);
-	return done;
-}
-EXPORT_SYMBOL_GPL(virt_as_write);

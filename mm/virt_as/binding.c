@@ -205,6 +205,12 @@ static int show_map(struct virt_as *as, struct virt_as_binding *binding)
 	return err;
 }
 
+/* Nobody else needs a diff to be made. */
+static bool listens(const struct virt_as_binding_ops *ops)
+{
+	return ops->prepare || ops->commit || ops->abort;
+}
+
 static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 {
 	int err;
@@ -213,7 +219,7 @@ static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 
 	if (READ_ONCE(as->nr_bindings) >= virt_as_max_bindings)
 		return -ENOSPC;
-	if (binding->ops->prepare || binding->ops->commit) {
+	if (listens(binding->ops)) {
 		err = show_map(as, binding);
 		if (err)
 			return err;
@@ -222,6 +228,7 @@ static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 	mutex_lock(&as->bindings_lock);
 	list_add_tail(&binding->node, &as->bindings);
 	WRITE_ONCE(as->nr_bindings, as->nr_bindings + 1);
+	WRITE_ONCE(as->nr_listeners, as->nr_listeners + listens(binding->ops));
 	mutex_unlock(&as->bindings_lock);
 	return 0;
 }
@@ -300,6 +307,7 @@ void virt_as_unbind(struct virt_as_binding *binding)
 	}
 	list_del(&binding->node);
 	WRITE_ONCE(as->nr_bindings, as->nr_bindings - 1);
+	WRITE_ONCE(as->nr_listeners, as->nr_listeners - listens(ops));
 	mutex_unlock(&as->bindings_lock);
 
 	trace_virt_as_unbind(as->id, ops->owner);

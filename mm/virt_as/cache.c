@@ -8,61 +8,69 @@
  * section holds; so a pointer is followed only while its map cannot be freed,
  * and there is nothing to invalidate when a map is replaced.
  *
- * Invariant: if the cookie is that of a map, ways[0] is a region of it, and no
- * empty way stands before a full one.
+ * Invariant: if the cookie is that of a map, every way is a region of it, of type
+ * VIRT_AS_TYPE_RAM: who finds the address in a cache need not look at the type.
+ * Two ways may be the same region.
  *
  * No lock: a cache belongs to one reader.
  */
-#include <linux/string.h>
+#include <linux/build_bug.h>
 
 #include "cache.h"
 
-/* Makes @region the newest; those before place @nr move one back. */
-static void to_front(struct virt_as_cache *cache,
-		     const struct virt_as_region *region, unsigned int nr)
+/**
+ * virt_as_lookup_again - look past the newest way of a cache
+ * @map: the map that the caller's section holds
+ * @cache: the caller's cache, which has that map's cookie
+ * @gpa: guest physical address of a page that is not in the newest way
+ *
+ * Return: The region, or NULL in a hole.
+ */
+const struct virt_as_region *
+virt_as_lookup_again(const struct virt_as_map *map, struct virt_as_cache *cache,
+		     u64 gpa)
 {
-	memmove(&cache->ways[1], &cache->ways[0], nr * sizeof(cache->ways[0]));
+	const struct virt_as_region *newest = cache->ways[0];
+	const struct virt_as_region *second = cache->ways[1];
+	const struct virt_as_region *region = cache->ways[2];
+
+	static_assert(VIRT_AS_CACHE_WAYS == 3);
+	if (virt_as_region_has(second, gpa)) {
+		cache->ways[1] = newest;
+		cache->ways[0] = second;
+		return second;
+	}
+	if (!virt_as_region_has(region, gpa)) {
+		region = virt_as_map_search(map, gpa);
+		if (unlikely(!virt_as_region_has(region, gpa)))
+			return NULL;
+		if (unlikely(region->type != VIRT_AS_TYPE_RAM))
+			return region;
+	}
+	cache->ways[2] = second;
+	cache->ways[1] = newest;
 	cache->ways[0] = region;
+	return region;
 }
 
 /**
- * virt_as_lookup_slow - look past the newest entry of a cache
+ * virt_as_lookup_first - look where there is nothing to remember
  * @map: the map that the caller's section holds
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache, of another map
  * @gpa: guest physical address; any value
  *
  * Return: The region, or NULL in a hole.
  */
 const struct virt_as_region *
-virt_as_lookup_slow(const struct virt_as_map *map, struct virt_as_cache *cache,
-		    u64 gpa)
+virt_as_lookup_first(const struct virt_as_map *map, struct virt_as_cache *cache,
+		     u64 gpa)
 {
-	const struct virt_as_region *region;
-	unsigned int i;
+	const struct virt_as_region *region = virt_as_map_find(map, gpa);
 
-	if (!cache)
-		return virt_as_map_find(map, gpa);
-
-	if (cache->cookie != map->cookie) {
-		region = virt_as_map_find(map, gpa);
-		if (region)
-			*cache = (struct virt_as_cache) {
-				.cookie = map->cookie,
-				.ways = { region },
-			};
-		return region;
-	}
-
-	for (i = 1; i < VIRT_AS_CACHE_WAYS && cache->ways[i]; i++) {
-		region = cache->ways[i];
-		if (virt_as_region_has(region, gpa)) {
-			to_front(cache, region, i);
-			return region;
-		}
-	}
-
-	region = virt_as_map_find(map, gpa);
-	if (region)
-		to_front(cache, region, VIRT_AS_CACHE_WAYS - 1);
+	if (region && region->type == VIRT_AS_TYPE_RAM)
+		*cache = (struct virt_as_cache) {
+			.cookie = map->cookie,
+			.ways = { region, region, region },
+		};
 	return region;
 }

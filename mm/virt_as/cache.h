@@ -7,19 +7,23 @@
 
 #include <linux/errno.h>
 #include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/virt_as.h>
 
 #include "map.h"
 
 const struct virt_as_region *
-virt_as_lookup_slow(const struct virt_as_map *map, struct virt_as_cache *cache,
-		    u64 gpa);
+virt_as_lookup_again(const struct virt_as_map *map, struct virt_as_cache *cache,
+		     u64 gpa);
+const struct virt_as_region *
+virt_as_lookup_first(const struct virt_as_map *map, struct virt_as_cache *cache,
+		     u64 gpa);
 
 /**
  * virt_as_lookup - the region that has a gpa, by way of a cache
  * @map: the map that the caller's section holds
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  *
  * Return: The region, or NULL in a hole.
@@ -28,16 +32,17 @@ static __always_inline const struct virt_as_region *
 virt_as_lookup(const struct virt_as_map *map, struct virt_as_cache *cache,
 	       u64 gpa)
 {
-	if (likely(cache && cache->cookie == map->cookie &&
-		   virt_as_region_has(cache->ways[0], gpa)))
-		return cache->ways[0];
-	return virt_as_lookup_slow(map, cache, gpa);
+	if (unlikely(cache->cookie != map->cookie))
+		return virt_as_lookup_first(map, cache, gpa);
+	if (unlikely(!virt_as_region_has(cache->ways[0], gpa)))
+		return virt_as_lookup_again(map, cache, gpa & PAGE_MASK);
+	return cache->ways[0];
 }
 
 /**
  * virt_as_resolve - where and how far a gpa can be accessed
  * @map: the map that the caller's section holds
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @len: bytes that the caller would like, not 0
  * @need: VIRT_AS_PERM_* that the access takes
@@ -65,7 +70,7 @@ virt_as_resolve(const struct virt_as_map *map, struct virt_as_cache *cache,
 		return -EACCES;
 
 	/* Cannot wrap: a region with an hva fits into user space. */
-	size = region->last - region->gpa + 1;
+	size = region->len;
 	offset = array_index_nospec((unsigned long)(gpa - region->gpa), size);
 	segment->hva = (void __user *)(unsigned long)(region->hva + offset);
 	segment->len = min_t(unsigned long, len, size - offset);

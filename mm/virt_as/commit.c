@@ -120,7 +120,7 @@ static int replace_map(struct virt_as *as, struct virt_as_map *old,
 		return PTR_ERR(new);
 
 	/* bind() takes the commit lock, so there can only be fewer from here. */
-	if (READ_ONCE(as->nr_bindings)) {
+	if (READ_ONCE(as->nr_listeners)) {
 		diff = virt_as_diff_build(old, new);
 		if (IS_ERR(diff)) {
 			err = PTR_ERR(diff);

@@ -20,7 +20,7 @@
 static bool same_region(const struct virt_as_region *a,
 			const struct virt_as_region *b)
 {
-	return a->gpa == b->gpa && a->last == b->last && a->hva == b->hva &&
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
 	       a->type == b->type && a->perms == b->perms;
 }
 

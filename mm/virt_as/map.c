@@ -6,7 +6,7 @@
  * it is published, so that a reader needs no lock and can never see half of a
  * change. It is one allocation:
  *
- *	struct virt_as_map | keys[nr] | regions[nr] | hva_reach[nr] | by_hva[nr]
+ *	struct virt_as_map | keys | regions | hva_reach | by_hva
  *
  * keys are the first gpas alone, so that a search touches eight of them per
  * cache line and has no branch to mispredict. Example, four regions:
@@ -17,7 +17,15 @@
  *
  * The search for 0xfffff000 halves {0,1,2,3} to {2,3} to {3}: the last key that
  * is not above the gpa. Whether that region reaches as far as the gpa is asked
- * once, at the end.
+ * once, at the end. So that they can be halved, keys that no gpa reaches make
+ * their number a power of two.
+ *
+ * A map is made in place: at the end of regions, in order, come those that entries
+ * make, and then what is kept of the base map is merged in from the front. Example,
+ * of a base A C D the region C goes and B and E are added:
+ *
+ *	made       -    -    B    E
+ *	merged     A    B    D    E
  *
  * by_hva answers the other question: which regions share an hva. It has the
  * regions in the order of their first hva, and hva_reach[i] is the highest last
@@ -30,59 +38,61 @@
  * may end at the top of the gpa space and nothing overflows.
  */
 #include <linux/atomic.h>
-#include <linux/bitmap.h>
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/err.h>
+#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
+#include <linux/string.h>
 
 #include "map.h"
-
-/**
- * struct slot - the place of a region that an entry makes
- * @gpa: where the region begins
- * @named: the region of the base map that it is made from; NULL for ADD
- * @index: the entry
- */
-struct slot {
-	u64 gpa;
-	const struct virt_as_region *named;
-	u32 index;
-};
+#include "sort.h"
 
 /**
  * struct build - a map in the making
  * @base: the map that changes apply to, or NULL
  * @entries: what the caller wants, checked one by one
+ * @nr: number of @entries
+ * @map: what is made
+ * @made: the end of its regions: those that entries make, in order
+ * @nr_made: number of @made
+ * @in_order: all that entries do is to add regions, each above the one before
  * @touched: regions of @base that an entry names
- * @slots: regions that entries make, in the order of their gpas
- * @nr_slots: number of @slots
- * @nr_touched: number of bits in @touched
  */
 struct build {
 	const struct virt_as_map *base;
 	const struct virt_as_entry *entries;
+	u32 nr;
+	struct virt_as_map *map;
+	struct virt_as_region *made;
+	u32 nr_made;
+	bool in_order;
 	unsigned long *touched;
-	struct slot *slots;
-	u32 nr_slots;
-	u32 nr_touched;
 };
-
-/*
- * An index of a region and the page number of its hva share a word. No user
- * address space that a guest's memory lies in is as large as that leaves room for.
- */
-#define INDEX_BITS	20
-#define HVA_END		BIT_ULL(64 - INDEX_BITS + PAGE_SHIFT)
 
 /* Tags maps for caches; 0 is the tag of an empty cache. */
 static atomic64_t last_cookie = ATOMIC64_INIT(0);
 
-static bool page_aligned(u64 value)
+/*
+ * Nearly all entries add ordinary memory, and have nothing wrong with them. That
+ * takes few tests; whatever fails one is for check_entry() to judge. A length of 0
+ * is among that: it is as if it was 2^64.
+ */
+static bool is_plain(const struct virt_as_entry *entry, u64 hva_end)
 {
-	return !(value & (PAGE_SIZE - 1));
+	u64 nonzero, last;
+
+	nonzero = entry->op | entry->type | entry->flags | entry->new_gpa |
+		  entry->__reserved[0] | entry->__reserved[1];
+	nonzero |= (entry->perms | VIRT_AS_PERM_WRITE) ^ VIRT_AS_PERMS;
+	if (nonzero || !PAGE_ALIGNED(entry->gpa | entry->len | entry->hva))
+		return false;
+	if (check_add_overflow(entry->gpa, entry->len - 1, &last))
+		return false;
+	if (check_add_overflow(entry->hva, entry->len - 1, &last))
+		return false;
+	return last < hva_end;
 }
 
 static int check_known(const struct virt_as_entry *entry)
@@ -124,7 +134,7 @@ static int check_range(const struct virt_as_entry *entry,
 	u64 last, hva_last;
 
 	if (!entry->len ||
-	    !page_aligned(entry->len | entry->gpa | entry->new_gpa | entry->hva))
+	    !PAGE_ALIGNED(entry->len | entry->gpa | entry->new_gpa | entry->hva))
 		return -EINVAL;
 	if (check_add_overflow(entry->gpa, entry->len - 1, &last) ||
 	    check_add_overflow(entry->new_gpa, entry->len - 1, &last) ||
@@ -134,13 +144,14 @@ static int check_range(const struct virt_as_entry *entry,
 		return 0;
 	if (entry->hva >= limits->user_end)
 		return -EFAULT;
-	if (hva_last >= limits->hva_end || hva_last >= HVA_END)
+	if (hva_last >= limits->hva_end)
 		return -ERANGE;
 	return 0;
 }
 
-static int check_entry(const struct virt_as_entry *entry, bool whole,
-		       const struct virt_as_limits *limits)
+/* Not inline: the loop that seldom calls it needs the registers. */
+static noinline int check_entry(const struct virt_as_entry *entry, bool whole,
+				const struct virt_as_limits *limits)
 {
 	int err;
 
@@ -155,91 +166,193 @@ static int check_entry(const struct virt_as_entry *entry, bool whole,
 	return check_range(entry, limits);
 }
 
-/* The region of the base map that @entry names, once and whole. */
-static int claim_named(struct build *build, const struct virt_as_entry *entry,
-		       const struct virt_as_region **named)
+static void make_region(struct virt_as_region *region,
+			const struct virt_as_entry *entry)
 {
-	const struct virt_as_region *region;
-	u32 nr;
-
-	region = virt_as_map_find(build->base, entry->gpa);
-	if (!region || region->gpa != entry->gpa ||
-	    region->last - region->gpa != entry->len - 1)
-		return -ENOENT;
-	nr = region - build->base->regions;
-	if (__test_and_set_bit(nr, build->touched))
-		return -EINVAL;
-	build->nr_touched++;
-	*named = region;
-	return 0;
-}
-
-static int place_entry(struct build *build, u32 index)
-{
-	const struct virt_as_entry *entry = &build->entries[index];
-	struct slot *slot = &build->slots[build->nr_slots];
-	int err;
-
-	slot->gpa = entry->op == VIRT_AS_OP_MOVE ? entry->new_gpa : entry->gpa;
-	slot->named = NULL;
-	slot->index = index;
-	if (entry->op != VIRT_AS_OP_ADD) {
-		err = claim_named(build, entry, &slot->named);
-		if (err)
-			return err;
-	}
-	if (entry->op != VIRT_AS_OP_REMOVE)
-		build->nr_slots++;
-	return 0;
-}
-
-static void make_region(const struct build *build, const struct slot *slot,
-			struct virt_as_region *region)
-{
-	const struct virt_as_entry *entry = &build->entries[slot->index];
-	bool keeps_perms = entry->op == VIRT_AS_OP_MOVE;
-
-	region->gpa = slot->gpa;
-	region->last = slot->gpa + (entry->len - 1);
-	region->hva = slot->named ? slot->named->hva : entry->hva;
-	region->type = slot->named ? slot->named->type : entry->type;
-	region->perms = keeps_perms ? slot->named->perms : entry->perms;
+	region->gpa = entry->gpa;
+	region->len = entry->len;
+	region->hva = entry->hva;
+	region->type = entry->type;
+	region->perms = entry->perms;
 	region->flags = entry->flags;
 }
 
-static int compare_slots(const void *a, const void *b)
+/*
+ * Checks all that can be said of an entry without the base map, and makes the
+ * regions on the way, as long as they are in order: each gpa above the last of the
+ * region before, to which it is never equal, for it is page-aligned.
+ */
+static int check_entries(struct build *build,
+			 const struct virt_as_limits *limits, u32 *bad)
 {
-	const struct slot *left = a;
-	const struct slot *right = b;
+	const struct virt_as_entry *entry = build->entries;
+	struct virt_as_region *region = build->made;
+	u32 nr = build->nr;
+	u64 hva_end = limits->hva_end;
+	bool in_order = true;
+	u64 last = 0;
+	int err;
 
-	if (left->gpa != right->gpa)
-		return left->gpa < right->gpa ? -1 : 1;
-	return left->index < right->index ? -1 : 1;
+	for (; nr; nr--, entry++) {
+		u64 gpa = entry->gpa;
+		u64 len = entry->len;
+
+		if (unlikely(!is_plain(entry, hva_end))) {
+			err = check_entry(entry, !build->base, limits);
+			if (err) {
+				*bad = entry - build->entries;
+				return err;
+			}
+			if (entry->op != VIRT_AS_OP_ADD)
+				in_order = false;
+		}
+		if (unlikely(gpa < last))
+			in_order = false;
+		if (likely(in_order))
+			make_region(region++, entry);
+		last = gpa + (len - 1);
+	}
+	build->in_order = in_order;
+	return 0;
 }
 
-/* Most callers give regions in order already, and sort() is not cheap. */
-static void sort_slots(struct build *build)
+/* The gpa of the region that an entry makes. */
+static u64 made_gpa(const struct virt_as_entry *entry)
+{
+	return entry->op == VIRT_AS_OP_MOVE ? entry->new_gpa : entry->gpa;
+}
+
+/* The index of the region of the base map that @entry names, whole and once. */
+static int claim_named(struct build *build, const struct virt_as_entry *entry,
+		       u32 *named)
+{
+	const struct virt_as_region *region;
+
+	region = virt_as_map_find(build->base, entry->gpa);
+	if (!region || region->gpa != entry->gpa || region->len != entry->len)
+		return -ENOENT;
+	*named = region - build->base->regions;
+	return __test_and_set_bit(*named, build->touched) ? -EINVAL : 0;
+}
+
+static int order_entries(struct build *build, struct virt_as_sort *order, u32 *bad)
 {
 	u32 i;
+	int err;
 
-	for (i = 1; i < build->nr_slots; i++) {
-		if (build->slots[i - 1].gpa > build->slots[i].gpa) {
-			sort(build->slots, build->nr_slots,
-			     sizeof(*build->slots), compare_slots, NULL);
-			return;
+	for (i = 0; i < build->nr; i++) {
+		const struct virt_as_entry *entry = &build->entries[i];
+		u32 named = VIRT_AS_NO_INDEX;
+
+		if (entry->op != VIRT_AS_OP_ADD) {
+			err = claim_named(build, entry, &named);
+			if (err) {
+				*bad = i;
+				return err;
+			}
+		}
+		if (entry->op != VIRT_AS_OP_REMOVE)
+			virt_as_sort_add(order, made_gpa(entry), i, named);
+	}
+	virt_as_sort(order);
+	return 0;
+}
+
+static void make_changed(struct virt_as_region *region,
+			 const struct virt_as_entry *entry,
+			 const struct virt_as_region *named)
+{
+	*region = *named;
+	region->gpa = made_gpa(entry);
+	if (entry->op == VIRT_AS_OP_PROTECT)
+		region->perms = entry->perms;
+	region->flags = entry->flags;
+}
+
+/* Makes the regions, and in order, if check_entries() could not. */
+static int make_in_order(struct build *build, u32 *bad)
+{
+	struct virt_as_sort *order;
+	u32 i;
+	int err;
+
+	order = virt_as_sort_alloc(build->nr_made);
+	if (!order)
+		return -ENOMEM;
+	err = order_entries(build, order, bad);
+	for (i = 0; !err && i < order->nr; i++) {
+		const struct virt_as_place *place = &order->places[i];
+		const struct virt_as_entry *entry = &build->entries[place->index];
+
+		if (entry->op == VIRT_AS_OP_ADD)
+			make_region(&build->made[i], entry);
+		else
+			make_changed(&build->made[i], entry,
+				     &build->base->regions[place->named]);
+	}
+	kvfree(order);
+	return err;
+}
+
+/* What is made only moves to the front, into the room for what is kept. */
+static void merge(const struct build *build)
+{
+	const struct virt_as_map *base = build->base;
+	const struct virt_as_region *made = build->made;
+	const struct virt_as_region *end = made + build->nr_made;
+	struct virt_as_region *to = build->map->regions;
+	u32 i;
+
+	for (i = 0; i < base->nr; i++) {
+		if (test_bit(i, build->touched))
+			continue;
+		while (made < end && made->gpa < base->keys[i])
+			*to++ = *made++;
+		*to++ = base->regions[i];
+	}
+}
+
+/* The last entry that makes a region at one of two gpas. */
+static u32 last_making(const struct build *build, u64 a, u64 b)
+{
+	u32 i = build->nr;
+
+	while (i--) {
+		const struct virt_as_entry *entry = &build->entries[i];
+		u64 gpa = made_gpa(entry);
+
+		if (entry->op != VIRT_AS_OP_REMOVE && (gpa == a || gpa == b))
+			break;
+	}
+	return i;
+}
+
+/* Of regions that collide, two are neighbours. The later entry is to blame. */
+static int check_overlaps(const struct build *build, u32 *bad)
+{
+	const struct virt_as_region *regions = build->map->regions;
+	u32 i;
+
+	for (i = 1; i < build->map->nr; i++) {
+		if (virt_as_region_has(&regions[i - 1], regions[i].gpa)) {
+			*bad = last_making(build, regions[i - 1].gpa,
+					   regions[i].gpa);
+			return -EEXIST;
 		}
 	}
+	return 0;
 }
 
 static struct virt_as_map *map_alloc(u32 nr)
 {
+	u32 nr_keys = roundup_pow_of_two(max_t(u32, nr, VIRT_AS_MIN_KEYS));
+	u32 nr_regions = max(nr, 1U);
 	struct virt_as_map *map;
 	size_t size;
 
-	size = sizeof(*map) + (size_t)nr * (sizeof(*map->keys) +
-					    sizeof(*map->regions) +
-					    sizeof(*map->hva_reach) +
-					    sizeof(*map->by_hva));
+	size = sizeof(*map) + (size_t)nr_keys * sizeof(*map->keys) +
+	       (size_t)nr_regions * sizeof(*map->regions) +
+	       (size_t)nr * (sizeof(*map->hva_reach) + sizeof(*map->by_hva));
 	map = kvmalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!map)
 		return NULL;
@@ -247,180 +360,137 @@ static struct virt_as_map *map_alloc(u32 nr)
 	*map = (struct virt_as_map) {
 		.cookie = atomic64_inc_return(&last_cookie),
 		.nr = nr,
+		.stride = nr_keys / 2,
 	};
 	refcount_set(&map->users, 1);
-	map->keys = (u64 *)(map + 1);
-	map->regions = (struct virt_as_region *)(map->keys + nr);
-	map->hva_reach = (u64 *)(map->regions + nr);
+	map->regions = (struct virt_as_region *)(map->keys + nr_keys);
+	map->hva_reach = (u64 *)(map->regions + nr_regions);
 	map->by_hva = (u32 *)(map->hva_reach + nr);
+	/* What a search finds in no region: an empty one, keys above every gpa. */
+	map->regions[0].len = 0;
+	memset(&map->keys[nr], 0xff, (nr_keys - nr) * sizeof(*map->keys));
 	return map;
-}
-
-/* Of two entries that collide, the later one is to blame. */
-static u32 blame(u32 a, u32 b)
-{
-	if (a == VIRT_AS_NO_INDEX)
-		return b;
-	if (b == VIRT_AS_NO_INDEX)
-		return a;
-	return max(a, b);
-}
-
-/* The next untouched region of the base map, from @i on. */
-static u32 next_kept(const struct build *build, u32 i)
-{
-	if (!build->base)
-		return 0;
-	return find_next_zero_bit(build->touched, build->base->nr, i);
-}
-
-/* Merges what stays of the base map with what the entries make. */
-static int merge(struct virt_as_map *map, const struct build *build, u32 *bad)
-{
-	u32 base_nr = build->base ? build->base->nr : 0;
-	u32 prev_index = VIRT_AS_NO_INDEX;
-	u32 kept = next_kept(build, 0);
-	const struct slot *slot = build->slots;
-	const struct slot *end = slot + build->nr_slots;
-	u32 i;
-
-	for (i = 0; i < map->nr; i++) {
-		struct virt_as_region *region = &map->regions[i];
-		u32 index = VIRT_AS_NO_INDEX;
-
-		if (slot == end ||
-		    (kept < base_nr && build->base->keys[kept] < slot->gpa)) {
-			*region = build->base->regions[kept];
-			kept = next_kept(build, kept + 1);
-		} else {
-			make_region(build, slot, region);
-			index = slot->index;
-			slot++;
-		}
-
-		if (i && region[-1].last >= region->gpa) {
-			*bad = blame(prev_index, index);
-			return -EEXIST;
-		}
-		map->keys[i] = region->gpa;
-		prev_index = index;
-	}
-	return 0;
-}
-
-static int check_limits(struct virt_as_map *map,
-			const struct virt_as_limits *limits)
-{
-	u32 i;
-
-	if (map->nr > min_t(u32, limits->max_regions, BIT(INDEX_BITS)))
-		return -ENOSPC;
-	for (i = 0; i < map->nr; i++) {
-		const struct virt_as_region *region = &map->regions[i];
-
-		if (region->type == VIRT_AS_TYPE_RAM)
-			map->logged_pages +=
-				((region->last - region->gpa) >> PAGE_SHIFT) + 1;
-	}
-	if (map->logged_pages > limits->max_logged_pages)
-		return -EDQUOT;
-	return 0;
-}
-
-static int compare_packed(const void *a, const void *b)
-{
-	u64 left = *(const u64 *)a;
-	u64 right = *(const u64 *)b;
-
-	return left < right ? -1 : left > right;
 }
 
 /*
- * Regions are sorted by hva as one word each, for a sort of words is the
- * quickest: the page number of the hva, then INDEX_BITS of index. The words lie
- * where hva_reach goes afterwards.
+ * Counts the aliases that show with @region, which overlaps one of the @nr that
+ * are in by_hva: itself, and the one before if that did not overlap any. False if
+ * @region should come before that one.
  */
-static void sort_by_hva(struct virt_as_map *map)
+static bool count_aliases(struct virt_as_map *map, u32 nr,
+			  const struct virt_as_region *region)
 {
-	u64 *packed = map->hva_reach;
-	u32 i;
+	const struct virt_as_region *prev = &map->regions[map->by_hva[nr - 1]];
 
-	for (i = 0; i < map->nr_by_hva; i++) {
-		u64 index = map->by_hva[i];
-
-		packed[i] = map->regions[index].hva >> PAGE_SHIFT << INDEX_BITS |
-			    index;
-	}
-	sort(packed, map->nr_by_hva, sizeof(*packed), compare_packed, NULL);
-	for (i = 0; i < map->nr_by_hva; i++)
-		map->by_hva[i] = packed[i] & (BIT(INDEX_BITS) - 1);
+	if (region->hva < prev->hva)
+		return false;
+	map->nr_aliases++;
+	if (region->hva <= virt_as_region_hva_last(prev) &&
+	    (nr == 1 || map->hva_reach[nr - 2] < prev->hva))
+		map->nr_aliases++;
+	return true;
 }
 
-/* Often the order of hvas is that of gpas. */
-static void order_by_hva(struct virt_as_map *map)
+/*
+ * Fills in all but the regions, going through these in @order; or, if it is NULL,
+ * in that of gpas, and then false means that this is not that of hvas. Inline, to
+ * be compiled for each of the two.
+ */
+static __always_inline bool index_in_order(struct virt_as_map *map,
+					   const struct virt_as_sort *order)
 {
-	bool sorted = true;
-	u64 prev_hva = 0;
+	const struct virt_as_region *regions = map->regions;
+	u64 *hva_reach = map->hva_reach;
+	u32 *by_hva = map->by_hva;
+	u32 end = map->nr;
+	u64 logged_pages = 0;
+	u64 reach = 0;
 	u32 nr = 0;
 	u32 i;
 
-	for (i = 0; i < map->nr; i++) {
-		const struct virt_as_region *region = &map->regions[i];
-
-		if (region->type == VIRT_AS_TYPE_NOHVA)
-			continue;
-		map->by_hva[nr++] = i;
-		sorted &= prev_hva <= region->hva;
-		prev_hva = region->hva;
-	}
-	map->nr_by_hva = nr;
-	if (!sorted)
-		sort_by_hva(map);
-}
-
-/* An alias overlaps one before it in the order of hvas, or the one behind it. */
-static void index_by_hva(struct virt_as_map *map)
-{
-	bool counted = true;
-	u64 prev_last = 0;
-	u64 reach = 0;
-	u32 i;
-
-	order_by_hva(map);
-	for (i = 0; i < map->nr_by_hva; i++) {
-		const struct virt_as_region *region = &map->regions[map->by_hva[i]];
+	map->nr_aliases = 0;
+	for (i = 0; i < end; i++) {
+		u32 index = order ? order->places[i].index : i;
+		const struct virt_as_region *region = &regions[index];
 		u64 last = virt_as_region_hva_last(region);
 
-		if (!counted && region->hva <= prev_last)
-			map->nr_aliases++;
-		counted = i && region->hva <= reach;
-		map->nr_aliases += counted;
-
-		prev_last = last;
-		reach = max(reach, last);
-		map->hva_reach[i] = reach;
+		map->keys[index] = region->gpa;
+		if (region->type == VIRT_AS_TYPE_RAM)
+			logged_pages += region->len >> PAGE_SHIFT;
+		else if (region->type == VIRT_AS_TYPE_NOHVA)
+			continue;
+		/* Never equal: only one of them is page-aligned. */
+		if (unlikely(region->hva < reach)) {
+			if (!count_aliases(map, nr, region))
+				return false;
+			last = max(last, reach);
+		}
+		reach = last;
+		by_hva[nr] = index;
+		hva_reach[nr++] = reach;
 	}
+	map->nr_by_hva = nr;
+	map->logged_pages = logged_pages;
+	return true;
 }
 
-static struct virt_as_map *finish(const struct build *build,
-				  const struct virt_as_limits *limits, u32 *bad)
+/* Often the order of hvas is that of gpas. */
+static int index_map(struct virt_as_map *map)
 {
-	u32 base_nr = build->base ? build->base->nr : 0;
-	struct virt_as_map *map;
+	struct virt_as_sort *order;
+	u32 i;
+
+	if (index_in_order(map, NULL))
+		return 0;
+	order = virt_as_sort_alloc(map->nr);
+	if (!order)
+		return -ENOMEM;
+	for (i = 0; i < map->nr; i++)
+		virt_as_sort_add(order, map->regions[i].hva, i, VIRT_AS_NO_INDEX);
+	virt_as_sort(order);
+	index_in_order(map, order);
+	kvfree(order);
+	return 0;
+}
+
+static int fill(struct build *build, const struct virt_as_limits *limits, u32 *bad)
+{
+	struct virt_as_map *map = build->map;
 	int err;
 
-	map = map_alloc(base_nr - build->nr_touched + build->nr_slots);
-	if (!map)
-		return ERR_PTR(-ENOMEM);
-	err = merge(map, build, bad);
+	err = check_entries(build, limits, bad);
+	if (!err && !build->in_order)
+		err = make_in_order(build, bad);
+	if (!err && build->base)
+		merge(build);
+	if (!err && (build->base || !build->in_order))
+		err = check_overlaps(build, bad);
+	if (!err && map->nr > limits->max_regions)
+		err = -ENOSPC;
 	if (!err)
-		err = check_limits(map, limits);
-	if (err) {
-		virt_as_map_free(map);
-		return ERR_PTR(err);
+		err = index_map(map);
+	if (!err && map->logged_pages > limits->max_logged_pages)
+		err = -EDQUOT;
+	return err;
+}
+
+/*
+ * How many regions the map has if no entry is wrong. If they name more of the base
+ * map than it has, one is.
+ */
+static u32 count_regions(struct build *build)
+{
+	u32 kept = build->base ? build->base->nr : 0;
+	u32 i;
+
+	build->nr_made = build->nr;
+	for (i = 0; build->base && i < build->nr; i++) {
+		if (build->entries[i].op == VIRT_AS_OP_REMOVE)
+			build->nr_made--;
+		if (build->entries[i].op != VIRT_AS_OP_ADD && kept)
+			kept--;
 	}
-	index_by_hva(map);
-	return map;
+	return kept + build->nr_made;
 }
 
 /**
@@ -442,49 +512,28 @@ struct virt_as_map *virt_as_map_build(const struct virt_as_map *base,
 				      u32 nr, const struct virt_as_limits *limits,
 				      u32 *bad)
 {
-	struct build build = { .base = base, .entries = entries };
-	struct virt_as_map *map;
-	u32 i;
-	int err;
+	struct build build = { .base = base, .entries = entries, .nr = nr };
+	u32 nr_regions = count_regions(&build);
+	int err = -ENOMEM;
 
 	*bad = VIRT_AS_NO_INDEX;
-	for (i = 0; i < nr; i++) {
-		err = check_entry(&entries[i], !base, limits);
-		if (err) {
-			*bad = i;
-			return ERR_PTR(err);
-		}
-	}
-
-	build.slots = kvmalloc_array(max(nr, 1U), sizeof(*build.slots),
-				     GFP_KERNEL_ACCOUNT);
-	if (!build.slots)
-		return ERR_PTR(-ENOMEM);
 	if (base) {
 		build.touched = kvcalloc(BITS_TO_LONGS(max(base->nr, 1U)),
 					 sizeof(long), GFP_KERNEL_ACCOUNT);
-		if (!build.touched) {
-			map = ERR_PTR(-ENOMEM);
-			goto out_slots;
-		}
+		if (!build.touched)
+			return ERR_PTR(-ENOMEM);
 	}
-
-	for (i = 0; i < nr; i++) {
-		err = place_entry(&build, i);
-		if (err) {
-			*bad = i;
-			map = ERR_PTR(err);
-			goto out_touched;
-		}
-	}
-	sort_slots(&build);
-	map = finish(&build, limits, bad);
+	build.map = map_alloc(nr_regions);
+	if (!build.map)
+		goto out_touched;
+	build.made = &build.map->regions[nr_regions - build.nr_made];
+	err = fill(&build, limits, bad);
+	if (err)
+		virt_as_map_free(build.map);
 
 out_touched:
 	kvfree(build.touched);
-out_slots:
-	kvfree(build.slots);
-	return map;
+	return err ? ERR_PTR(err) : build.map;
 }
 
 /**
@@ -494,33 +543,6 @@ out_slots:
 void virt_as_map_free(struct virt_as_map *map)
 {
 	kvfree(map);
-}
-
-/**
- * virt_as_map_find - the region that has a gpa
- * @map: the map
- * @gpa: guest physical address; any value
- *
- * Context: Any. The caller keeps @map from being freed.
- * Return: The region, or NULL in a hole.
- */
-const struct virt_as_region *virt_as_map_find(const struct virt_as_map *map,
-					      u64 gpa)
-{
-	const struct virt_as_region *region;
-	const u64 *key = map->keys;
-	u32 nr = map->nr;
-
-	if (!nr)
-		return NULL;
-	while (nr > 1) {
-		u32 half = nr / 2;
-
-		key += key[half] <= gpa ? half : 0;
-		nr -= half;
-	}
-	region = &map->regions[key - map->keys];
-	return virt_as_region_has(region, gpa) ? region : NULL;
 }
 
 /* The first place in by_hva that can reach up to @hva. */

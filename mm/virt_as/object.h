@@ -18,9 +18,9 @@ struct virt_as_map;
 
 /**
  * struct virt_as - an address space
+ * @srcu: sections are its readers; @map is what they read
  * @refs: open files, bindings, and jobs of foreign tasks
  * @id: names it in tracepoints
- * @srcu: sections are its readers; @map is what they read
  * @map: the map; written under @commit_lock
  * @generation: of @map; written under @commit_lock, read by anyone
  * @drained_generation: newest generation before which nobody uses a map;
@@ -32,10 +32,11 @@ struct virt_as_map;
  * @drain_work: frees @draining
  * @wait: woken when @generation or @drained_generation has changed
  * @commit_lock: one commit or bind at a time; outermost
- * @bindings_lock: guards the four below, and some members of each binding;
+ * @bindings_lock: guards the five below, and some members of each binding;
  *	inside @commit_lock, held only for moments
  * @bindings: struct virt_as_binding, in the order they were bound
  * @nr_bindings: number of @bindings
+ * @nr_listeners: how many of them are told of commits
  * @nr_prepared: how many of @bindings have prepared the commit under way;
  *	written under @bindings_lock
  * @bindings_wait: woken when a call to a binding has returned
@@ -50,9 +51,9 @@ struct virt_as_map;
  * @free_work: frees it, in a context that may sleep
  */
 struct virt_as {
+	struct srcu_struct srcu;	/* first: its address is the most used */
 	refcount_t refs;
 	u32 id;
-	struct srcu_struct srcu;
 	struct virt_as_map __rcu *map;
 	u64 generation;
 	u64 drained_generation;
@@ -65,6 +66,7 @@ struct virt_as {
 	struct mutex bindings_lock;	/* the list; never held in a call */
 	struct list_head bindings;
 	u32 nr_bindings;
+	u32 nr_listeners;
 	u32 nr_prepared;
 	wait_queue_head_t bindings_wait;
 	struct workqueue_struct *job_wq;

@@ -8,6 +8,8 @@
  *
  *	resolve the gpa -> barrier before -> the access -> barrier after
  *
+ * <linux/virt_as_ring.h> has the short way of that, inline.
+ *
  * With the owner's mm the access is one instruction on the user address, through
  * the exception table. A foreign task does the same to the page, held and mapped
  * for the moment. Either way it is atomic against the guest, which does
@@ -42,29 +44,6 @@ static __always_inline void barrier_before_load(enum virt_as_order order)
 		smp_mb();	/* Pairs with the guest's, as its ring says. */
 }
 
-/*
- * A load through the exception table cannot be an smp_load_acquire(). On x86
- * every load is an acquire already.
- */
-static __always_inline void barrier_after_load(enum virt_as_order order)
-{
-	if (order == VIRT_AS_FULL ||
-	    (order == VIRT_AS_ORDERED && !IS_ENABLED(CONFIG_X86)))
-		smp_mb();	/* Pairs with the guest's, as its ring says. */
-	else
-		barrier();
-}
-
-/* On x86 every store is a release already. */
-static __always_inline void barrier_before_store(enum virt_as_order order)
-{
-	if (order == VIRT_AS_FULL ||
-	    (order == VIRT_AS_ORDERED && !IS_ENABLED(CONFIG_X86)))
-		smp_mb();	/* Pairs with the guest's, as its ring says. */
-	else
-		barrier();
-}
-
 static __always_inline void barrier_after_store(enum virt_as_order order)
 {
 	if (order == VIRT_AS_FULL)
@@ -83,53 +62,23 @@ static __always_inline int locate(struct virt_as_section *section,
 	return virt_as_resolve(section->map, cache, gpa, width, perm, segment);
 }
 
-static __always_inline int user_load(const void __user *at, struct word *word)
+/* The width is a constant wherever an instruction is chosen by it. */
+static int user_load(const void __user *at, struct word *word)
 {
-	u16 v16;
-	u32 v32;
-
-	if (!user_read_access_begin(at, word->width))
-		return -EFAULT;
-	switch (word->width) {
-	case 2:
-		unsafe_get_user(v16, (const u16 __user *)at, fault);
-		word->value = v16;
-		break;
-	case 4:
-		unsafe_get_user(v32, (const u32 __user *)at, fault);
-		word->value = v32;
-		break;
-	default:
-		unsafe_get_user(word->value, (const u64 __user *)at, fault);
-		break;
-	}
-	user_read_access_end();
-	return 0;
-fault:
-	user_read_access_end();
-	return -EFAULT;
+	if (word->width == 2)
+		return virt_as_user_load(at, &word->value, 2);
+	if (word->width == 4)
+		return virt_as_user_load(at, &word->value, 4);
+	return virt_as_user_load(at, &word->value, 8);
 }
 
-static __always_inline int user_store(void __user *at, const struct word *word)
+static int user_store(void __user *at, const struct word *word)
 {
-	if (!user_write_access_begin(at, word->width))
-		return -EFAULT;
-	switch (word->width) {
-	case 2:
-		unsafe_put_user((u16)word->value, (u16 __user *)at, fault);
-		break;
-	case 4:
-		unsafe_put_user((u32)word->value, (u32 __user *)at, fault);
-		break;
-	default:
-		unsafe_put_user(word->value, (u64 __user *)at, fault);
-		break;
-	}
-	user_write_access_end();
-	return 0;
-fault:
-	user_write_access_end();
-	return -EFAULT;
+	if (word->width == 2)
+		return virt_as_user_store(at, word->value, 2);
+	if (word->width == 4)
+		return virt_as_user_store(at, word->value, 4);
+	return virt_as_user_store(at, word->value, 8);
 }
 
 static int page_load(void *at, void *arg)
@@ -278,45 +227,74 @@ static int store_remote(struct virt_as_section *section,
 	return virt_as_remote_atomic(section, segment, page_store, word, true);
 }
 
-static __always_inline int load(struct virt_as_section *section,
-				struct virt_as_cache *cache, u64 gpa,
-				struct word *word, enum virt_as_order order)
+/**
+ * virt_as_load_word - load a word of guest memory, the long way
+ * @section: an open section
+ * @cache: the caller's cache
+ * @gpa: guest physical address, aligned to the width
+ * @word: set to what is there
+ * @width: 2, 4 or 8 bytes
+ * @order: how it is ordered
+ *
+ * Context: In the section, may sleep.
+ * Return: As virt_as_load16().
+ */
+int virt_as_load_word(struct virt_as_section *section,
+		      struct virt_as_cache *cache, u64 gpa, u64 *word,
+		      size_t width, enum virt_as_order order)
 {
+	struct word loaded = { .width = width };
 	struct virt_as_segment segment;
 	int err;
 
-	err = locate(section, cache, gpa, word->width, VIRT_AS_RIGHT_READ,
+	err = locate(section, cache, gpa, width, VIRT_AS_RIGHT_READ,
 		     VIRT_AS_PERM_READ, &segment);
-	if (unlikely(err))
+	if (err)
 		return err;
 	barrier_before_load(order);
-	if (likely(section->reach != VIRT_AS_REACH_REMOTE))
-		err = user_load(segment.hva, word);
+	if (section->reach != VIRT_AS_REACH_REMOTE)
+		err = user_load(segment.hva, &loaded);
 	else
-		err = load_remote(section, &segment, word);
-	barrier_after_load(order);
+		err = load_remote(section, &segment, &loaded);
+	virt_as_after_load(order);
+	*word = loaded.value;
 	return err;
 }
+EXPORT_SYMBOL_GPL(virt_as_load_word);
 
-static __always_inline int store(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa,
-				 struct word *word, enum virt_as_order order)
+/**
+ * virt_as_store_word - store a word to guest memory, the long way
+ * @section: an open section
+ * @cache: the caller's cache
+ * @gpa: guest physical address, aligned to the width
+ * @word: what to store
+ * @width: 2, 4 or 8 bytes
+ * @order: how it is ordered
+ *
+ * Context: In the section, may sleep.
+ * Return: As virt_as_store16().
+ */
+int virt_as_store_word(struct virt_as_section *section,
+		       struct virt_as_cache *cache, u64 gpa, u64 word,
+		       size_t width, enum virt_as_order order)
 {
+	struct word stored = { .width = width, .value = word };
 	struct virt_as_segment segment;
 	int err;
 
-	err = locate(section, cache, gpa, word->width, VIRT_AS_RIGHT_WRITE,
+	err = locate(section, cache, gpa, width, VIRT_AS_RIGHT_WRITE,
 		     VIRT_AS_PERM_WRITE, &segment);
-	if (unlikely(err))
+	if (err)
 		return err;
-	barrier_before_store(order);
-	if (likely(section->reach != VIRT_AS_REACH_REMOTE))
-		err = user_store(segment.hva, word);
+	virt_as_before_store(order);
+	if (section->reach != VIRT_AS_REACH_REMOTE)
+		err = user_store(segment.hva, &stored);
 	else
-		err = store_remote(section, &segment, word);
+		err = store_remote(section, &segment, &stored);
 	barrier_after_store(order);
 	return err;
 }
+EXPORT_SYMBOL_GPL(virt_as_store_word);
 
 static __always_inline int exchange(struct virt_as_section *section,
 				    struct virt_as_cache *cache, u64 gpa,
@@ -338,147 +316,9 @@ static __always_inline int exchange(struct virt_as_section *section,
 }
 
 /**
- * virt_as_load16 - load 16 bits of guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: set to what is there, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
- */
-int virt_as_load16(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u16 *value,
-		   enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(*value) };
-	int err;
-
-	err = load(section, cache, gpa, &word, order);
-	if (likely(!err))
-		*value = word.value;
-	return err;
-}
-EXPORT_SYMBOL_GPL(virt_as_load16);
-
-/**
- * virt_as_load32 - load 32 bits of guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: set to what is there, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
- */
-int virt_as_load32(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u32 *value,
-		   enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(*value) };
-	int err;
-
-	err = load(section, cache, gpa, &word, order);
-	if (likely(!err))
-		*value = word.value;
-	return err;
-}
-EXPORT_SYMBOL_GPL(virt_as_load32);
-
-/**
- * virt_as_load64 - load 64 bits of guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: set to what is there, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
- */
-int virt_as_load64(struct virt_as_section *section,
-		   struct virt_as_cache *cache, u64 gpa, u64 *value,
-		   enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(*value) };
-	int err;
-
-	err = load(section, cache, gpa, &word, order);
-	if (likely(!err))
-		*value = word.value;
-	return err;
-}
-EXPORT_SYMBOL_GPL(virt_as_load64);
-
-/**
- * virt_as_store16 - store 16 bits to guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: what to store, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
- */
-int virt_as_store16(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u16 value,
-		    enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(value), .value = value };
-
-	return store(section, cache, gpa, &word, order);
-}
-EXPORT_SYMBOL_GPL(virt_as_store16);
-
-/**
- * virt_as_store32 - store 32 bits to guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: what to store, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
- */
-int virt_as_store32(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u32 value,
-		    enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(value), .value = value };
-
-	return store(section, cache, gpa, &word, order);
-}
-EXPORT_SYMBOL_GPL(virt_as_store32);
-
-/**
- * virt_as_store64 - store 64 bits to guest memory
- * @section: an open section
- * @cache: the caller's cache, or NULL
- * @gpa: guest physical address, aligned to the width
- * @value: what to store, in the guest's byte order
- * @order: how it is ordered
- *
- * Context: In the section, may sleep.
- * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
- */
-int virt_as_store64(struct virt_as_section *section,
-		    struct virt_as_cache *cache, u64 gpa, u64 value,
-		    enum virt_as_order order)
-{
-	struct word word = { .width = sizeof(value), .value = value };
-
-	return store(section, cache, gpa, &word, order);
-}
-EXPORT_SYMBOL_GPL(virt_as_store64);
-
-/**
  * virt_as_cmpxchg16 - compare and exchange 16 bits of guest memory
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address, aligned to the width
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not
@@ -504,7 +344,7 @@ EXPORT_SYMBOL_GPL(virt_as_cmpxchg16);
 /**
  * virt_as_cmpxchg32 - compare and exchange 32 bits of guest memory
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address, aligned to the width
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not
@@ -530,7 +370,7 @@ EXPORT_SYMBOL_GPL(virt_as_cmpxchg32);
 /**
  * virt_as_cmpxchg64 - compare and exchange 64 bits of guest memory
  * @section: an open section
- * @cache: the caller's cache, or NULL
+ * @cache: the caller's cache
  * @gpa: guest physical address, aligned to the width
  * @old: what should be there; set to what is, if it differs
  * @new: what to store if it does not

@@ -68,7 +68,7 @@ int virt_as_section_enter(struct virt_as *as, u32 rights,
 {
 	int err;
 
-	might_sleep();
+	might_fault();
 
 	section->as = as;
 	section->rights = rights;
@@ -84,6 +84,9 @@ int virt_as_section_enter(struct virt_as *as, u32 rights,
 			return err;
 		}
 	}
+	section->cookie = section->reach != VIRT_AS_REACH_REMOTE &&
+			  rights & VIRT_AS_RIGHT_READ ?
+			  section->map->cookie : VIRT_AS_NO_MAP;
 	/* For sparse: the section carries the lock from here to virt_as_end(). */
 	__release(&as->srcu);
 	return 0;

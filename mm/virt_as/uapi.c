@@ -264,7 +264,7 @@ static struct virt_as_entry *list_map(const struct virt_as_map *map)
 			.type = region->type,
 			.perms = region->perms,
 			.gpa = region->gpa,
-			.len = region->last - region->gpa + 1,
+			.len = region->len,
 			.hva = owner ? region->hva : 0,
 		};
 	}

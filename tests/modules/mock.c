@@ -17,7 +17,7 @@ static void fill_region(struct vat_region *to, const struct virt_as_region *from
 {
 	*to = (struct vat_region) {
 		.gpa = from->gpa,
-		.last = from->last,
+		.last = virt_as_region_last(from),
 		.hva = from->hva,
 		.type = from->type,
 		.perms = from->perms,

@@ -253,10 +253,28 @@ static s64 do_single(struct vat_executor *x, struct virt_as_cache *cache,
 	return ret;
 }
 
+/* Whatever comes of it: it is the cache that the next access is to find warm. */
+static void warm(struct vat_executor *x, struct virt_as_cache *cache,
+		 const struct vat_op *op)
+{
+	struct vat_consumer *c = x->consumer;
+	u8 byte;
+
+	if (x->open) {
+		virt_as_copy_from(&x->section, cache, op->gpa, &byte, 1);
+	} else if (!hold_binding(c)) {
+		virt_as_read(&c->binding, cache, op->gpa, &byte, 1);
+		up_read(&c->bound);
+	}
+}
+
 s64 vat_execute(struct vat_executor *x, struct vat_op *op, void *data)
 {
-	struct virt_as_cache *cache = op->flags & VAT_OP_NO_CACHE ? NULL : &x->cache;
+	struct virt_as_cache empty = {};
+	struct virt_as_cache *cache = op->flags & VAT_OP_NO_CACHE ? &empty : &x->cache;
 
+	if (op->flags & VAT_OP_WARM)
+		warm(x, cache, op);
 	switch (op->code) {
 	case VAT_OP_BEGIN:
 		return vat_begin(x);

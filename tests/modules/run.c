@@ -53,8 +53,8 @@ static int copy_in(struct vat_request *request, const struct vat_op __user *user
 	for (i = 0; i < request->nr; i++) {
 		const struct vat_op *op = &request->ops[i];
 
-		if (op->code >= VAT_NR_OPS || op->flags & ~VAT_OP_NO_CACHE ||
-		    op->__reserved)
+		if (op->code >= VAT_NR_OPS || op->__reserved ||
+		    op->flags & ~(VAT_OP_NO_CACHE | VAT_OP_WARM))
 			return -EINVAL;
 		if (!has_data(op))
 			continue;

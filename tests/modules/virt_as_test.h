@@ -149,6 +149,7 @@ enum {
 
 /* vat_op::flags */
 #define VAT_OP_NO_CACHE		0x1
+#define VAT_OP_WARM		0x2	/* read one byte of it before, for the cache */
 
 /* vat_op::arg of VAT_OP_ITER_* */
 #define VAT_ITER_KVEC	0
@@ -163,7 +164,7 @@ enum {
 /**
  * struct vat_op - one operation
  * @code: VAT_OP_*
- * @flags: VAT_OP_NO_CACHE
+ * @flags: VAT_OP_NO_CACHE, VAT_OP_WARM
  * @arg: see @code
  * @__reserved: must be 0
  * @gpa: guest physical address

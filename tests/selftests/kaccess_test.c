@@ -130,20 +130,24 @@ static const struct way {
 	bool single;
 } to_guest[] = {
 	{ .code = VAT_OP_COPY_TO },
+	{ .code = VAT_OP_COPY_TO, .flags = VAT_OP_WARM },
 	{ .code = VAT_OP_COPY_TO, .flags = VAT_OP_NO_CACHE },
 	{ .code = VAT_OP_ITER_FROM, .arg = VAT_ITER_KVEC },
 	{ .code = VAT_OP_ITER_FROM, .arg = VAT_ITER_KVEC, .step = 1000 },
 	{ .code = VAT_OP_ITER_FROM, .arg = VAT_ITER_BVEC },
 	{ .code = VAT_OP_ITER_FROM, .arg = VAT_ITER_BVEC, .step = 1500 },
 	{ .code = VAT_OP_WRITE, .single = true },
+	{ .code = VAT_OP_WRITE, .flags = VAT_OP_WARM, .single = true },
 }, from_guest[] = {
 	{ .code = VAT_OP_COPY_FROM },
+	{ .code = VAT_OP_COPY_FROM, .flags = VAT_OP_WARM },
 	{ .code = VAT_OP_COPY_FROM, .flags = VAT_OP_NO_CACHE },
 	{ .code = VAT_OP_ITER_TO, .arg = VAT_ITER_KVEC },
 	{ .code = VAT_OP_ITER_TO, .arg = VAT_ITER_KVEC, .step = 1000 },
 	{ .code = VAT_OP_ITER_TO, .arg = VAT_ITER_BVEC },
 	{ .code = VAT_OP_ITER_TO, .arg = VAT_ITER_BVEC, .step = 1500 },
 	{ .code = VAT_OP_READ, .single = true },
+	{ .code = VAT_OP_READ, .flags = VAT_OP_WARM, .single = true },
 };
 
 static long go(int vat, __u32 context, const struct way *way, __u64 gpa,
@@ -156,6 +160,13 @@ static long go(int vat, __u32 context, const struct way *way, __u64 gpa,
 	op.flags = way->flags;
 	return way->single ? vat_one(vat, context, &op) :
 			     vat_in_section(vat, context, &op);
+}
+
+/* A ring access, which in a binding that may read has the region in its cache. */
+static long ring(int vat, __u32 context, struct vat_op *op)
+{
+	op->flags = VAT_OP_WARM;
+	return vat_in_section(vat, context, op);
 }
 
 TEST_F_TIMEOUT(kaccess, contents, 120)
@@ -290,7 +301,7 @@ TEST_F(kaccess, unbacked_in_the_middle)
 TEST_F(kaccess, rights_of_the_binding)
 {
 	__u32 all[] = { 0, VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE };
-	struct vat_op ring = vat_op(VAT_OP_LOAD, LOW, NULL, 4);
+	struct vat_op op = vat_op(VAT_OP_LOAD, LOW, NULL, 4);
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		int vat = vat_bound(self->owner.as, all[i]);
@@ -307,14 +318,14 @@ TEST_F(kaccess, rights_of_the_binding)
 		}
 		EXPECT_EQ(write, vat_copy(vat, self->context, VAT_OP_ZERO, LOW,
 					  NULL, 8));
-		ring.code = VAT_OP_LOAD;
+		op.code = VAT_OP_LOAD;
 		EXPECT_EQ(read < 0 ? read : 0,
-			  vat_in_section(vat, self->context, &ring));
-		ring.code = VAT_OP_STORE;
+			  ring(vat, self->context, &op));
+		op.code = VAT_OP_STORE;
 		EXPECT_EQ(write < 0 ? write : 0,
-			  vat_in_section(vat, self->context, &ring));
-		ring.code = VAT_OP_CMPXCHG;
-		EXPECT_EQ(-EPERM, vat_in_section(vat, self->context, &ring));
+			  ring(vat, self->context, &op));
+		op.code = VAT_OP_CMPXCHG;
+		EXPECT_EQ(-EPERM, ring(vat, self->context, &op));
 		close(vat);
 	}
 }
@@ -340,13 +351,11 @@ TEST_F(kaccess, ring_values)
 				op.code = VAT_OP_STORE;
 				op.arg = order;
 				op.value = value;
-				EXPECT_EQ(0, vat_in_section(self->vat, self->context,
-							    &op));
+				EXPECT_EQ(0, ring(self->vat, self->context, &op));
 				EXPECT_EQ(0, memcmp(hva, &want, 8));
 				op.code = VAT_OP_LOAD;
 				op.value = 0;
-				EXPECT_EQ(0, vat_in_section(self->vat, self->context,
-							    &op));
+				EXPECT_EQ(0, ring(self->vat, self->context, &op));
 				EXPECT_EQ(value & mask(width), op.value);
 			}
 
@@ -354,12 +363,11 @@ TEST_F(kaccess, ring_values)
 			op.arg = 0;
 			op.old = 1;
 			op.value = 7;
-			EXPECT_EQ(-EAGAIN, vat_in_section(self->vat, self->context,
-							  &op));
+			EXPECT_EQ(-EAGAIN, ring(self->vat, self->context, &op));
 			EXPECT_EQ(value & mask(width), op.old);
 			EXPECT_EQ(0, memcmp(hva, &want, 8));
 			op.value = ~value & mask(width);
-			EXPECT_EQ(0, vat_in_section(self->vat, self->context, &op));
+			EXPECT_EQ(0, ring(self->vat, self->context, &op));
 			want ^= mask(width);
 			EXPECT_EQ(0, memcmp(hva, &want, 8));
 		}
@@ -386,23 +394,53 @@ TEST_F(kaccess, ring_errors)
 		for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 			op = vat_op(VAT_OP_LOAD, cases[i].gpa, NULL, width);
 			EXPECT_EQ(cases[i].load,
-				  vat_in_section(self->vat, self->context, &op));
+				  ring(self->vat, self->context, &op));
 			op.code = VAT_OP_STORE;
 			EXPECT_EQ(cases[i].store,
-				  vat_in_section(self->vat, self->context, &op));
+				  ring(self->vat, self->context, &op));
 			op.code = VAT_OP_CMPXCHG;
 			EXPECT_EQ(cases[i].cmpxchg,
-				  vat_in_section(self->vat, self->context, &op));
+				  ring(self->vat, self->context, &op));
 		}
 		for (unsigned int off = 1; off < width; off++) {
 			for (__u32 code = VAT_OP_LOAD; code <= VAT_OP_CMPXCHG; code++) {
 				op = vat_op(code, SEAM - width + off, NULL, width);
-				EXPECT_EQ(-EINVAL, vat_in_section(self->vat,
-								  self->context,
-								  &op));
+				EXPECT_EQ(-EINVAL, ring(self->vat, self->context, &op));
 			}
 		}
 	}
+}
+
+/* A task that has other memory where the owner has the guest's. */
+TEST_F(kaccess, whose_memory)
+{
+	unsigned char *page = at(self->mem, TOP), *there = self->buf + PG;
+
+	if (!variant->foreign)
+		return;
+	memcpy(there, page, PG);
+	ASSERT_EQ(page, mmap(page, PG, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	for (size_t w = 0; w < ARRAY_SIZE(to_guest); w++) {
+		EXPECT_EQ(100, go(self->vat, self->context, &from_guest[w],
+				  TOP + 50, self->buf, 100));
+		EXPECT_EQ(0, memcmp(self->buf, there + 50, 100));
+		fill(there + 50, 100, 90 + w);
+		EXPECT_EQ(100, go(self->vat, self->context, &to_guest[w],
+				  TOP + 50, there + 50, 100));
+	}
+	for (__u32 code = VAT_OP_LOAD; code <= VAT_OP_CMPXCHG; code++) {
+		struct vat_op op = vat_op(code, TOP, NULL, 2);
+
+		memcpy(&op.old, there, 2);
+		op.value = code;
+		EXPECT_EQ(0, ring(self->vat, self->context, &op));
+		if (code != VAT_OP_LOAD)
+			memcpy(there, &op.value, 2);
+		EXPECT_EQ(0, memcmp(&op.value, there, 2));
+	}
+	for (size_t i = 0; i < PG; i++)
+		ASSERT_EQ(0, page[i]);
 }
 
 TEST_F(kaccess, user_iterator_is_refused)

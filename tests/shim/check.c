@@ -32,8 +32,8 @@ static void check_hva_index(const struct virt_as_map *map)
 		CHECK(r->type != VIRT_AS_TYPE_NOHVA);
 		if (i)
 			CHECK(map->regions[map->by_hva[i - 1]].hva <= r->hva);
-		if (r->hva + (r->last - r->gpa) > reach)
-			reach = r->hva + (r->last - r->gpa);
+		if (r->hva + (r->len - 1) > reach)
+			reach = r->hva + (r->len - 1);
 		CHECK(map->hva_reach[i] == reach);
 	}
 	for (i = 0; i < map->nr; i++)
@@ -55,11 +55,11 @@ void check_map(const struct virt_as_map *map, const struct naive_map *naive)
 		const struct virt_as_region *r = &map->regions[i];
 
 		CHECK(map->keys[i] == r->gpa);
-		CHECK(r->last >= r->gpa);
-		CHECK(!(r->gpa & ~PAGE_MASK) && !((r->last + 1) & ~PAGE_MASK));
+		CHECK(r->len && virt_as_region_last(r) >= r->gpa);
+		CHECK(!(r->gpa & ~PAGE_MASK) && !(r->len & ~PAGE_MASK));
 		CHECK(r->perms & VIRT_AS_PERM_READ);
 		if (i)
-			CHECK(map->regions[i - 1].last < r->gpa);
+			CHECK(virt_as_region_last(&map->regions[i - 1]) < r->gpa);
 	}
 	check_hva_index(map);
 	if (!naive)

@@ -12,11 +12,13 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/sched.h>
 #include <linux/uio.h>
 #include <string.h>
 
 #include "check.h"
 #include "gen.h"
+#include "object.h"
 #include "shim.h"
 
 #define PAGES		64
@@ -41,15 +43,19 @@ static struct virt_as_section section;
 static struct virt_as_cache cache;
 static bool backed[PAGES];
 static u8 memory[PAGES * PAGE_SIZE];
+static struct mm_struct owner;
+static struct virt_as as;
 static bool owner_gone;
 static unsigned long widths;
 static unsigned long last_width;
 
 /* Sections of this test are made by hand. */
-int virt_as_begin(struct virt_as_binding *binding, struct virt_as_section *out)
+int virt_as_section_enter(struct virt_as *as, u32 rights,
+			  struct virt_as_section *out)
 {
-	(void)binding;
+	(void)as;
 	*out = section;
+	out->rights = rights;
 	return owner_gone ? -ESRCH : 0;
 }
 
@@ -95,10 +101,10 @@ static ssize_t model(enum way way, u64 gpa, u8 *buf, size_t len)
 	int err = 0;
 	u8 *byte;
 
-	if ((way == READ_ONE || way == WRITE_ONE) && owner_gone)
-		return -ESRCH;
 	if (!(section.rights & right))
 		return -EPERM;
+	if ((way == READ_ONE || way == WRITE_ONE) && owner_gone)
+		return -ESRCH;
 	while (done < len && (!done || gpa + done)) {
 		err = byte_at(gpa + done, write ? VIRT_AS_PERM_WRITE :
 						  VIRT_AS_PERM_READ, &byte);
@@ -139,10 +145,22 @@ static ssize_t iterate(enum way way, u64 gpa, u8 *buf, size_t len)
 	return done;
 }
 
+/* What a section of these rights and this reach has. */
+static void enter(void)
+{
+	bool direct = section.reach != VIRT_AS_REACH_REMOTE &&
+		      section.rights & VIRT_AS_RIGHT_READ;
+
+	section.cookie = direct ? map->cookie : VIRT_AS_NO_MAP;
+	current->mm = section.reach == VIRT_AS_REACH_OWN && !owner_gone ?
+		      &owner : NULL;
+}
+
 static ssize_t real(enum way way, u64 gpa, u8 *buf, size_t len)
 {
-	static struct virt_as_binding binding;
-	struct virt_as_cache *c = rng_once_in(&rng, 4) ? NULL : &cache;
+	struct virt_as_binding binding = { .as = &as, .rights = section.rights };
+	struct virt_as_cache empty = {};
+	struct virt_as_cache *c = rng_once_in(&rng, 4) ? &empty : &cache;
 
 	switch (way) {
 	case READ:
@@ -201,11 +219,11 @@ static u64 some_gpa(void)
 	case 0:
 		return r->gpa + rng_below(&rng, 64);
 	case 1:
-		return r->last - rng_below(&rng, 64);
+		return virt_as_region_last(r) - rng_below(&rng, 64);
 	case 2:
 		return (r->gpa + rng_below(&rng, PAGE_SIZE)) & ~7ULL;
 	default:
-		return r->gpa + rng_below(&rng, (u32)(r->last - r->gpa) + 1);
+		return r->gpa + rng_below(&rng, (u32)r->len);
 	}
 }
 
@@ -238,6 +256,7 @@ static void operate(void)
 	section.rights = rng_below(&rng, 8) ? 3 : rng_below(&rng, 4);
 	section.reach = (enum virt_as_reach)rng_below(&rng, 3);
 	owner_gone = rng_once_in(&rng, 32);
+	enter();
 	widths = 0;
 
 	want = model(way, gpa, ours, len);
@@ -279,6 +298,7 @@ static void translate(void)
 
 	section.rights = 1 + rng_below(&rng, 3);
 	section.reach = (enum virt_as_reach)rng_below(&rng, 3);
+	enter();
 	got = virt_as_translate(&section, &cache, gpa, len, segments, room);
 	count.translations++;
 	if (!(section.rights & VIRT_AS_RIGHT_READ)) {
@@ -298,7 +318,7 @@ static void translate(void)
 			break;
 		}
 		CHECK(n < got);
-		left = min((u64)(len - done), r->last - (gpa + done) + 1);
+		left = min((u64)(len - done), virt_as_region_last(r) - (gpa + done) + 1);
 		CHECK((u64)segments[n].hva == r->hva + (gpa + done - r->gpa));
 		CHECK(segments[n].len == left && segments[n].type == r->type);
 		CHECK(segments[n].perms == (section.rights & VIRT_AS_RIGHT_WRITE ?
@@ -330,7 +350,9 @@ static void new_world(void)
 	naive_commit(NULL, entries, nr, &gen.limits, &naive, &verdict);
 	map = virt_as_map_build(NULL, entries, nr, &gen.limits, &bad);
 	CHECK(!verdict.err && !IS_ERR(map));
+	map->mm = &owner;
 	section.map = map;
+	rcu_assign_pointer(as.map, map);
 }
 
 static void report(u64 ops)
@@ -365,6 +387,7 @@ int main(int argc, char **argv)
 	test_seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
 	rng.state = test_seed;
 	shim_user_watch = watch;
+	CHECK(!init_srcu_struct(&as.srcu));
 	for (i = 0; i < ops; i++) {
 		if (i % WORLD_OPS == 0)
 			new_world();
@@ -382,6 +405,7 @@ int main(int argc, char **argv)
 	shim_user_reset();
 	virt_as_map_free(map);
 	naive_free(&naive);
+	cleanup_srcu_struct(&as.srcu);
 	CHECK(!shim_alloc_live());
 	report(ops);
 	return 0;

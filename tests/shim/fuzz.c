@@ -115,7 +115,8 @@ static void look_around(const struct virt_as_map *map,
 
 	for (i = 0; i < naive->nr; i++) {
 		const struct virt_as_region *r = &naive->at[i].r;
-		const u64 gpas[] = { r->gpa, r->last, r->gpa - 1, r->last + 1 };
+		const u64 gpas[] = { r->gpa, virt_as_region_last(r), r->gpa - 1,
+				     virt_as_region_last(r) + 1 };
 
 		for (k = 0; k < 4; k++) {
 			check_find(map, naive, virt_as_map_find(map, gpas[k]),
@@ -123,7 +124,7 @@ static void look_around(const struct virt_as_map *map,
 			check_find(map, naive,
 				   virt_as_lookup(map, &cache, gpas[k]), gpas[k]);
 		}
-		check_alias_walk(map, naive, r->hva, r->hva + (r->last - r->gpa));
+		check_alias_walk(map, naive, r->hva, r->hva + (r->len - 1));
 	}
 	check_find(map, naive, virt_as_lookup(map, &cache, 0), 0);
 	check_find(map, naive, virt_as_lookup(map, &cache, ~0ULL), ~0ULL);
@@ -147,7 +148,7 @@ static void round_trip(const struct virt_as_map *map,
 		back[i].perms = map->regions[i].perms;
 		back[i].flags = map->regions[i].flags;
 		back[i].gpa = map->regions[i].gpa;
-		back[i].len = map->regions[i].last - map->regions[i].gpa + 1;
+		back[i].len = map->regions[i].len;
 		back[i].hva = map->regions[i].hva;
 	}
 	again = virt_as_map_build(NULL, back, map->nr, &none, &bad);

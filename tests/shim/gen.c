@@ -129,7 +129,7 @@ static u32 some_place(struct gen *gen, const struct naive_map *base, u32 pages)
 		gpa = gen->gpa + (u64)page * PAGE_SIZE;
 		last = gpa + (u64)pages * PAGE_SIZE - 1;
 		for (i = 0; i < base->nr; i++)
-			if (base->at[i].r.gpa <= last && gpa <= base->at[i].r.last)
+			if (base->at[i].r.gpa <= last && gpa <= virt_as_region_last(&base->at[i].r))
 				break;
 		if (i == base->nr)
 			break;
@@ -163,7 +163,7 @@ u32 gen_changes(struct gen *gen, const struct naive_map *base,
 		r = &base->at[rng_below(gen->rng, base->nr)].r;
 		memset(e, 0, sizeof(*e));
 		e->gpa = r->gpa;
-		e->len = r->last - r->gpa + 1;
+		e->len = r->len;
 		e->op = 1 + rng_below(gen->rng, 3);
 		if (e->op != VIRT_AS_OP_REMOVE)
 			e->flags = some_flags(gen);

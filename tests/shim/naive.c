@@ -105,7 +105,7 @@ void naive_free(struct naive_map *map)
 static bool names(const struct virt_as_entry *e, const struct virt_as_region *r)
 {
 	return e->op != VIRT_AS_OP_ADD && e->gpa == r->gpa &&
-	       e->len - 1 == r->last - r->gpa;
+	       e->len == r->len;
 }
 
 /* Entries name a region of the base, each of them another one. */
@@ -141,7 +141,7 @@ static void apply(const struct naive_map *base,
 		if (e->op != VIRT_AS_OP_ADD)
 			continue;
 		r.gpa = e->gpa;
-		r.last = e->gpa + e->len - 1;
+		r.len = e->len;
 		r.hva = e->hva;
 		r.type = (u8)e->type;
 		r.perms = (u8)e->perms;
@@ -162,7 +162,7 @@ static void apply(const struct naive_map *base,
 		r.flags = (u16)entries[i].flags;
 		if (entries[i].op == VIRT_AS_OP_MOVE) {
 			r.gpa = entries[i].new_gpa;
-			r.last = r.gpa + entries[i].len - 1;
+			r.len = entries[i].len;
 		} else {
 			r.perms = (u8)entries[i].perms;
 		}
@@ -182,8 +182,8 @@ static bool judge_overlaps(const struct naive_map *map,
 			u32 a = map->at[i].index;
 			u32 b = map->at[k].index;
 
-			if (map->at[i].r.gpa > map->at[k].r.last ||
-			    map->at[k].r.gpa > map->at[i].r.last)
+			if (map->at[i].r.gpa > virt_as_region_last(&map->at[k].r) ||
+			    map->at[k].r.gpa > virt_as_region_last(&map->at[i].r))
 				continue;
 			CHECK(a != VIRT_AS_NO_INDEX || b != VIRT_AS_NO_INDEX);
 			if (a == VIRT_AS_NO_INDEX || (b != VIRT_AS_NO_INDEX && b > a))
@@ -244,7 +244,7 @@ const struct virt_as_region *naive_find(const struct naive_map *map, u64 gpa)
 	u32 i;
 
 	for (i = 0; i < map->nr; i++)
-		if (map->at[i].r.gpa <= gpa && gpa <= map->at[i].r.last)
+		if (map->at[i].r.gpa <= gpa && gpa <= virt_as_region_last(&map->at[i].r))
 			return &map->at[i].r;
 	return NULL;
 }
@@ -252,14 +252,14 @@ const struct virt_as_region *naive_find(const struct naive_map *map, u64 gpa)
 /* The identity rule. */
 bool naive_same(const struct virt_as_region *a, const struct virt_as_region *b)
 {
-	return a->gpa == b->gpa && a->last == b->last && a->hva == b->hva &&
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
 	       a->type == b->type && a->perms == b->perms;
 }
 
 bool naive_shares_hva(const struct virt_as_region *r, u64 hva, u64 hva_last)
 {
 	return r->type != VIRT_AS_TYPE_NOHVA && r->hva <= hva_last &&
-	       hva <= r->hva + (r->last - r->gpa);
+	       hva <= r->hva + (r->len - 1);
 }
 
 u32 naive_aliases(const struct naive_map *map)
@@ -275,7 +275,7 @@ u32 naive_aliases(const struct naive_map *map)
 		for (k = 0; k < map->nr; k++) {
 			if (k != i &&
 			    naive_shares_hva(&map->at[k].r, r->hva,
-					     r->hva + (r->last - r->gpa))) {
+					     r->hva + (r->len - 1))) {
 				nr++;
 				break;
 			}
@@ -291,7 +291,6 @@ u64 naive_logged(const struct naive_map *map)
 
 	for (i = 0; i < map->nr; i++)
 		if (map->at[i].r.type == VIRT_AS_TYPE_RAM)
-			pages += (map->at[i].r.last - map->at[i].r.gpa) /
-				 PAGE_SIZE + 1;
+			pages += map->at[i].r.len / PAGE_SIZE;
 	return pages;
 }

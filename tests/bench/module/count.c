@@ -2,7 +2,7 @@
 /*
  * Runs an operation and counts. A batch is short beside the time between two
  * ticks of the timer, and the median of the batches is the one that counts, so
- * interrupts are not in the figure. A batch of one is subtracted, and what as
+ * interrupts are not in the figure. A batch of FEW is subtracted, and what as
  * many empty loops take.
  *
  * Then it looks at what was done: each place that was written has the bytes that
@@ -24,6 +24,9 @@
 #define MAX_BATCHES	2000
 #define MAX_BATCH	100000
 #define NO_HVA		1
+
+/* Loops of the batch that is subtracted: more places than a cache has ways. */
+#define FEW		4
 
 /**
  * struct task - a run, by whoever runs it
@@ -97,15 +100,16 @@ static void count(struct task *t)
 	struct vab_run *run = t->run;
 	struct vab_guest *g = t->g;
 	u32 per = t->op->per ?: 1;
+	u32 many = FEW + run->batch - 1;
 
 	run->out_ops = (u64)(run->batch - 1) * per;
-	run->out_insns = -growth(t, t->empty, per, run->batch * per);
+	run->out_insns = -growth(t, t->empty, FEW * per, many * per);
 	if (t->op->begin)
 		t->err = t->op->begin(g);
 	if (!t->err) {
 		g->failed = 0;
 		t->op->loop(g, max_t(u32, run->batch, VAB_PLACES), &t->samples[0]);
-		run->out_insns += growth(t, t->op, 1, run->batch);
+		run->out_insns += growth(t, t->op, FEW, many);
 	}
 	if (t->op->end)
 		t->op->end(g);
@@ -268,7 +272,7 @@ int vab_count(struct vab_guest *g, struct vab_run *run)
 		if (t.op->by_hva)
 			swap_places(g, gpas, false);
 	}
-	per_batch = t.op->per ?: run->batch;
+	per_batch = t.op->per ?: FEW + run->batch - 1;
 	if (!err)
 		err = check(g, t.op, vab_gpa(g, per_batch - 1));
 	kvfree(t.samples);

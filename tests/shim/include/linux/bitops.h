@@ -49,4 +49,9 @@ static inline unsigned long __ffs(unsigned long word)
 	return (unsigned long)__builtin_ctzl(word);
 }
 
+static inline unsigned long __fls(unsigned long word)
+{
+	return BITS_PER_LONG - 1 - (unsigned long)__builtin_clzl(word);
+}
+
 #endif

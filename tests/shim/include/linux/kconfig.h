@@ -5,6 +5,7 @@
 
 #define CONFIG_64BIT		1
 #define CONFIG_VIRT_AS		1
+#define CONFIG_X86		1
 
 #define IS_ENABLED(option)	(option)
 #define IS_BUILTIN(option)	(option)

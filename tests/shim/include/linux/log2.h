@@ -12,4 +12,9 @@ static inline int is_power_of_2(unsigned long n)
 	return n && !(n & (n - 1));
 }
 
+static inline unsigned long roundup_pow_of_two(unsigned long n)
+{
+	return n > 1 ? 1UL << (64 - __builtin_clzl(n - 1)) : 1;
+}
+
 #endif

@@ -25,6 +25,9 @@ unsigned long copy_from_user(void *to, const void __user *from,
 			     unsigned long n);
 unsigned long clear_user(void __user *to, unsigned long n);
 
+#define _inline_copy_to_user	copy_to_user
+#define _inline_copy_from_user	copy_from_user
+
 /* One access of one width, all of it or nothing. */
 int shim_get_user(void *to, const void __user *from, unsigned long width);
 int shim_put_user(void __user *to, const void *from, unsigned long width);
@@ -41,5 +44,22 @@ int shim_put_user(void __user *to, const void *from, unsigned long width);
 									\
 		shim_put_user((ptr), &__shim_v, sizeof(__shim_v));	\
 	})
+
+#define user_read_access_begin(ptr, size)	access_ok(ptr, size)
+#define user_write_access_begin(ptr, size)	access_ok(ptr, size)
+#define user_read_access_end()			do { } while (0)
+#define user_write_access_end()			do { } while (0)
+
+#define unsafe_get_user(x, ptr, label)					\
+	do {								\
+		if (get_user(x, ptr))					\
+			goto label;					\
+	} while (0)
+
+#define unsafe_put_user(x, ptr, label)					\
+	do {								\
+		if (put_user(x, ptr))					\
+			goto label;					\
+	} while (0)
 
 #endif

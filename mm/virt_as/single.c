@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Single calls: one access in a section of its own.
+ *
+ * The section of the short way exists in registers alone: the same SRCU read
+ * lock around the same map, only where the caller's mm is the owner's, and with
+ * no more to it than one copy needs. What cannot go that way has a section begun
+ * for it, maybe on a newer map.
+ *
+ * Locks: none, as section.c.
+ */
+#include <linux/kernel.h>
+#include <linux/sched/signal.h>
+#include <linux/srcu.h>
+#include <linux/uaccess.h>
+
+#include "map.h"
+#include "object.h"
+#include "section.h"
+
+/* By a fault, after @done bytes. */
+static noinline __cold ssize_t stopped(size_t done)
+{
+	if (done)
+		return done;
+	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
+}
+
+/* Of whatever kind it must be, and however far it gets. */
+static noinline ssize_t read_in_section(struct virt_as *as,
+					struct virt_as_cache *cache, u64 gpa,
+					void *dst, size_t len)
+{
+	struct virt_as_section section;
+	ssize_t done;
+	int err;
+
+	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ, &section);
+	if (err)
+		return err;
+	done = virt_as_copy_from(&section, cache, gpa, dst, len);
+	virt_as_end(&section);
+	return done;
+}
+
+/**
+ * virt_as_read - read guest memory in a section of its own
+ * @binding: a binding that is bound
+ * @cache: the caller's cache
+ * @gpa: guest physical address; any value
+ * @dst: kernel memory
+ * @len: bytes
+ *
+ * For the rare access; a batch is cheaper and sees one map in a section.
+ *
+ * Context: Process context, may sleep; where virt_as_begin() may be called.
+ * Return: As virt_as_copy_from(), and -ESRCH if the owner's memory is gone.
+ */
+ssize_t virt_as_read(struct virt_as_binding *binding,
+		     struct virt_as_cache *cache, u64 gpa,
+		     void *dst, size_t len)
+{
+	struct virt_as *as = binding->as;
+	const struct virt_as_map *map;
+	size_t left;
+	void __user *at;
+	int idx;
+
+	might_fault();
+
+	if (unlikely(!(binding->rights & VIRT_AS_RIGHT_READ)))
+		return -EPERM;
+
+	idx = srcu_read_lock(&as->srcu);
+	map = srcu_dereference(as->map, &as->srcu);
+	if (likely(map->mm == current->mm &&
+		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_READ, cache, gpa, len,
+				   VIRT_AS_PERM_READ, &at))) {
+		left = _inline_copy_from_user(dst, at, len);
+		srcu_read_unlock(&as->srcu, idx);
+		return likely(!left) ? len : stopped(len - left);
+	}
+	srcu_read_unlock(&as->srcu, idx);
+	return read_in_section(as, cache, gpa, dst, len);
+}
+EXPORT_SYMBOL_GPL(virt_as_read);
+
+/* Of whatever kind it must be, and however far it gets. */
+static noinline ssize_t write_in_section(struct virt_as *as,
+					 struct virt_as_cache *cache, u64 gpa,
+					 const void *src, size_t len)
+{
+	struct virt_as_section section;
+	ssize_t done;
+	int err;
+
+	/* Not that it reads, but the short way of a section takes both. */
+	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE,
+				    &section);
+	if (err)
+		return err;
+	done = virt_as_copy_to(&section, cache, gpa, src, len);
+	virt_as_end(&section);
+	return done;
+}
+
+/**
+ * virt_as_write - write guest memory in a section of its own
+ * @binding: a binding that is bound
+ * @cache: the caller's cache
+ * @gpa: guest physical address; any value
+ * @src: kernel memory
+ * @len: bytes
+ *
+ * For the rare access; a batch is cheaper and sees one map in a section.
+ *
+ * Context: Process context, may sleep; where virt_as_begin() may be called.
+ * Return: As virt_as_copy_to(), and -ESRCH if the owner's memory is gone.
+ */
+ssize_t virt_as_write(struct virt_as_binding *binding,
+		      struct virt_as_cache *cache, u64 gpa,
+		      const void *src, size_t len)
+{
+	struct virt_as *as = binding->as;
+	const struct virt_as_map *map;
+	size_t left;
+	void __user *at;
+	int idx;
+
+	might_fault();
+
+	if (unlikely(!(binding->rights & VIRT_AS_RIGHT_WRITE)))
+		return -EPERM;
+
+	idx = srcu_read_lock(&as->srcu);
+	map = srcu_dereference(as->map, &as->srcu);
+	if (likely(map->mm == current->mm &&
+		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_WRITE, cache, gpa, len,
+				   VIRT_AS_PERM_WRITE, &at))) {
+		left = _inline_copy_to_user(at, src, len);
+		srcu_read_unlock(&as->srcu, idx);
+		return likely(!left) ? len : stopped(len - left);
+	}
+	srcu_read_unlock(&as->srcu, idx);
+	return write_in_section(as, cache, gpa, src, len);
+}
+EXPORT_SYMBOL_GPL(virt_as_write);
