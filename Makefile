@@ -16,7 +16,7 @@ help:
 
 # make                      the modules and the user programs
 # make demo                 from nothing to a running demonstration
-# make test                 lint, shim, kunit, stock, debug and the fast mutants
+# make test                 lint, shim, kunit, stock, debug, guard, fast mutants
 # make lint                 the linters
 # make shim                 the core in user space: sanitizers, 60 s of fuzz
 # make fuzz FUZZ_SECONDS=n  the fuzzers alone, for longer
@@ -25,6 +25,7 @@ help:
 # make debug                the overlay kernel that finds races and leaks
 # make kcsan                the one that finds data races
 # make bench                instructions of each operation, beside its peers
+# make plots                what bench found, as figures and tables of the pages
 # make mutants [MUTANT=x]   planted bugs: each must be found
 # make nightly SHARD=k/n    what takes too long for every commit
 # make overlay [KERNEL=x]   Debian's source with this tree in it; builds kernel x
@@ -36,7 +37,7 @@ help:
 # make shell                a prompt in a machine that has everything loaded
 # make deps                 the packages all of this needs
 # make clean                delete build/, except downloads
-demo test lint shim kunit stock debug kcsan bench series shell: deps
+demo test lint shim kunit stock debug kcsan bench plots series shell: deps
 	@lab/$@
 
 overlay: deps
@@ -66,4 +67,4 @@ deps:
 clean:
 	@lab/clean
 
-.PHONY: all help install headers_install dkms dkms-test demo test lint shim kunit stock debug kcsan bench shell overlay series fuzz mutants nightly deps clean
+.PHONY: all help install headers_install dkms dkms-test demo test lint shim kunit stock debug kcsan bench plots shell overlay series fuzz mutants nightly deps clean
