@@ -220,12 +220,15 @@ int virt_as_begin(struct virt_as_binding *binding,
 void virt_as_end(struct virt_as_section *section);
 u64 virt_as_generation(const struct virt_as_section *section);
 
+/* The long way of what is inline below; not to be called by anyone else. */
 ssize_t virt_as_walk_to(struct virt_as_section *section,
 			struct virt_as_cache *cache, u64 gpa,
-			const void *src, size_t len, size_t done);
+			const void *src, size_t len);
 ssize_t virt_as_walk_from(struct virt_as_section *section,
 			  struct virt_as_cache *cache, u64 gpa,
-			  void *dst, size_t len, size_t done);
+			  void *dst, size_t len);
+ssize_t virt_as_stopped(size_t done);
+
 ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
 			     struct virt_as_cache *cache, u64 gpa,
 			     size_t len, struct iov_iter *iter);
@@ -260,8 +263,8 @@ ssize_t virt_as_write(struct virt_as_binding *binding,
  * whatever is otherwise takes the long way, which finds out what that is. The
  * right to read is for the caller to check.
  *
- * gpas come from guests. The offset into the region is clamped, so that no
- * access beyond the region happens in speculation either.
+ * gpas come from guests. The offset into the region is clamped, so that if the
+ * cookie is right nothing beyond the region is accessed in speculation either.
  *
  * Return: Whether @at may be accessed, with the owner's mm as the current one and
  * by the checked user access functions.
@@ -271,20 +274,21 @@ virt_as_at_hand(u64 cookie, u32 rights, const struct virt_as_cache *cache,
 		u64 gpa, size_t len, u32 need, void __user **at)
 {
 	const struct virt_as_region *region;
-	unsigned long offset;
+	unsigned long offset, last;
 
 	if (unlikely(len > PAGE_SIZE || cache->cookie != cookie))
 		return false;
 	region = cache->ways[0];
 	offset = gpa - region->gpa;
-	/* No region is shorter than a page, so nothing wraps. */
-	if (unlikely(offset > region->len - len))
+	/* The last offset that it may have; no region is shorter than a page. */
+	last = region->len - len;
+	if (unlikely(offset > last))
 		return false;
 	/* Every region can be read, and the right to is the caller's business. */
 	if (need & VIRT_AS_PERM_WRITE && unlikely(!(rights & VIRT_AS_RIGHT_WRITE) ||
 						  !(region->perms & need)))
 		return false;
-	offset = array_index_nospec(offset, (unsigned long)region->len);
+	offset = array_index_nospec(offset, last + 1);
 	*at = (void __user *)(unsigned long)(region->hva + offset);
 	return true;
 }
@@ -331,15 +335,14 @@ static __always_inline ssize_t
 virt_as_copy_to(struct virt_as_section *section, struct virt_as_cache *cache,
 		u64 gpa, const void *src, size_t len)
 {
-	size_t left = len;
 	void __user *at;
+	size_t left;
 
-	if (likely(virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_WRITE, &at))) {
-		left = _inline_copy_to_user(at, src, len);
-		if (likely(!left))
-			return len;
-	}
-	return virt_as_walk_to(section, cache, gpa, src, len, len - left);
+	if (unlikely(!virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_WRITE, &at) ||
+		     !check_copy_size(src, len, true)))
+		return virt_as_walk_to(section, cache, gpa, src, len);
+	left = _inline_copy_to_user(at, src, len);
+	return likely(!left) ? len : virt_as_stopped(len - left);
 }
 
 /**
@@ -357,15 +360,14 @@ static __always_inline ssize_t
 virt_as_copy_from(struct virt_as_section *section, struct virt_as_cache *cache,
 		  u64 gpa, void *dst, size_t len)
 {
-	size_t left = len;
 	void __user *at;
+	size_t left;
 
-	if (likely(virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_READ, &at))) {
-		left = _inline_copy_from_user(dst, at, len);
-		if (likely(!left))
-			return len;
-	}
-	return virt_as_walk_from(section, cache, gpa, dst, len, len - left);
+	if (unlikely(!virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_READ, &at) ||
+		     !check_copy_size(dst, len, false)))
+		return virt_as_walk_from(section, cache, gpa, dst, len);
+	left = _inline_copy_from_user(dst, at, len);
+	return likely(!left) ? len : virt_as_stopped(len - left);
 }
 
 #else /* !CONFIG_VIRT_AS */

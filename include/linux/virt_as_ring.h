@@ -32,6 +32,9 @@ enum virt_as_order {
 
 #if IS_ENABLED(CONFIG_VIRT_AS)
 
+/*
+ * What the loads and stores below are made of; not to be called by anyone else.
+ */
 int virt_as_load_word(struct virt_as_section *section,
 		      struct virt_as_cache *cache, u64 gpa, u64 *word,
 		      size_t width, enum virt_as_order order);
@@ -123,23 +126,24 @@ static __always_inline void virt_as_before_store(enum virt_as_order order)
 		barrier();
 }
 
-/* False if it takes more, if only to say what is wrong. */
-static __always_inline bool
+/* -EAGAIN if it takes more, if only to say what is wrong. */
+static __always_inline int
 virt_as_load_direct(struct virt_as_section *section, struct virt_as_cache *cache,
 		    u64 gpa, u64 *word, size_t width, enum virt_as_order order)
 {
 	void __user *at;
+	int err;
 
 	if (order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
-	    !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_READ, &at) ||
-	    virt_as_user_load(at, word, width))
-		return false;
+	    !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_READ, &at))
+		return -EAGAIN;
+	err = virt_as_user_load(at, word, width);
 	virt_as_after_load(order);
-	return true;
+	return err;
 }
 
-/* False if it takes more, if only to say what is wrong. */
-static __always_inline bool
+/* -EAGAIN if it takes more, if only to say what is wrong. */
+static __always_inline int
 virt_as_store_direct(struct virt_as_section *section, struct virt_as_cache *cache,
 		     u64 gpa, u64 word, size_t width, enum virt_as_order order)
 {
@@ -147,9 +151,9 @@ virt_as_store_direct(struct virt_as_section *section, struct virt_as_cache *cach
 
 	if (order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
 	    !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_WRITE, &at))
-		return false;
+		return -EAGAIN;
 	virt_as_before_store(order);
-	return !virt_as_user_store(at, word, width);
+	return virt_as_user_store(at, word, width);
 }
 
 /**
@@ -163,18 +167,18 @@ virt_as_store_direct(struct virt_as_section *section, struct virt_as_cache *cach
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
  */
-static inline int virt_as_load16(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u16 *value,
-				 enum virt_as_order order)
+static __always_inline int
+virt_as_load16(struct virt_as_section *section, struct virt_as_cache *cache,
+	       u64 gpa, u16 *value, enum virt_as_order order)
 {
 	u64 at_hand, word;
 	int err;
 
-	if (likely(virt_as_load_direct(section, cache, gpa, &at_hand,
-				       sizeof(*value), order))) {
+	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	if (likely(!err))
 		*value = at_hand;
-		return 0;
-	}
+	if (likely(err != -EAGAIN))
+		return err;
 	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
 	if (!err)
 		*value = word;
@@ -192,18 +196,18 @@ static inline int virt_as_load16(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
  */
-static inline int virt_as_load32(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u32 *value,
-				 enum virt_as_order order)
+static __always_inline int
+virt_as_load32(struct virt_as_section *section, struct virt_as_cache *cache,
+	       u64 gpa, u32 *value, enum virt_as_order order)
 {
 	u64 at_hand, word;
 	int err;
 
-	if (likely(virt_as_load_direct(section, cache, gpa, &at_hand,
-				       sizeof(*value), order))) {
+	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	if (likely(!err))
 		*value = at_hand;
-		return 0;
-	}
+	if (likely(err != -EAGAIN))
+		return err;
 	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
 	if (!err)
 		*value = word;
@@ -221,18 +225,18 @@ static inline int virt_as_load32(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_from().
  */
-static inline int virt_as_load64(struct virt_as_section *section,
-				 struct virt_as_cache *cache, u64 gpa, u64 *value,
-				 enum virt_as_order order)
+static __always_inline int
+virt_as_load64(struct virt_as_section *section, struct virt_as_cache *cache,
+	       u64 gpa, u64 *value, enum virt_as_order order)
 {
 	u64 at_hand, word;
 	int err;
 
-	if (likely(virt_as_load_direct(section, cache, gpa, &at_hand,
-				       sizeof(*value), order))) {
+	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	if (likely(!err))
 		*value = at_hand;
-		return 0;
-	}
+	if (likely(err != -EAGAIN))
+		return err;
 	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
 	if (!err)
 		*value = word;
@@ -250,13 +254,15 @@ static inline int virt_as_load64(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
  */
-static inline int virt_as_store16(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u16 value,
-				  enum virt_as_order order)
+static __always_inline int
+virt_as_store16(struct virt_as_section *section, struct virt_as_cache *cache,
+		u64 gpa, u16 value, enum virt_as_order order)
 {
-	if (likely(virt_as_store_direct(section, cache, gpa, value,
-					sizeof(value), order)))
-		return 0;
+	int err;
+
+	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
+	if (likely(err != -EAGAIN))
+		return err;
 	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
 }
 
@@ -271,13 +277,15 @@ static inline int virt_as_store16(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
  */
-static inline int virt_as_store32(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u32 value,
-				  enum virt_as_order order)
+static __always_inline int
+virt_as_store32(struct virt_as_section *section, struct virt_as_cache *cache,
+		u64 gpa, u32 value, enum virt_as_order order)
 {
-	if (likely(virt_as_store_direct(section, cache, gpa, value,
-					sizeof(value), order)))
-		return 0;
+	int err;
+
+	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
+	if (likely(err != -EAGAIN))
+		return err;
 	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
 }
 
@@ -292,13 +300,15 @@ static inline int virt_as_store32(struct virt_as_section *section,
  * Context: In the section, may sleep.
  * Return: 0, -EINVAL if misaligned, else as virt_as_copy_to().
  */
-static inline int virt_as_store64(struct virt_as_section *section,
-				  struct virt_as_cache *cache, u64 gpa, u64 value,
-				  enum virt_as_order order)
+static __always_inline int
+virt_as_store64(struct virt_as_section *section, struct virt_as_cache *cache,
+		u64 gpa, u64 value, enum virt_as_order order)
 {
-	if (likely(virt_as_store_direct(section, cache, gpa, value,
-					sizeof(value), order)))
-		return 0;
+	int err;
+
+	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
+	if (likely(err != -EAGAIN))
+		return err;
 	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
 }
 

@@ -41,12 +41,13 @@ static int breathe(void)
 
 static __always_inline ssize_t walk(struct virt_as_section *section,
 				    struct virt_as_cache *cache, u64 gpa,
-				    void *buf, size_t len, size_t done,
+				    void *buf, size_t len,
 				    enum virt_as_motion motion)
 {
 	u32 right = motion == VIRT_AS_READ ? VIRT_AS_RIGHT_READ : VIRT_AS_RIGHT_WRITE;
 	u32 perm = motion == VIRT_AS_READ ? VIRT_AS_PERM_READ : VIRT_AS_PERM_WRITE;
 	struct virt_as_segment segment;
+	size_t done = 0;
 	size_t moved;
 	int err;
 
@@ -81,22 +82,35 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
 }
 
 /**
+ * virt_as_stopped - what to answer when a fault ends a copy
+ * @done: bytes that were copied before
+ *
+ * Return: @done; or if that is 0 -EINTR if the caller is being killed, else -EFAULT.
+ */
+ssize_t virt_as_stopped(size_t done)
+{
+	if (done)
+		return done;
+	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
+}
+EXPORT_SYMBOL_GPL(virt_as_stopped);
+
+/**
  * virt_as_walk_to - write guest memory, the long way
  * @section: an open section
  * @cache: the caller's cache
  * @gpa: guest physical address; any value
  * @src: kernel memory
  * @len: bytes
- * @done: bytes that are written already
  *
  * Context: In the section, may sleep.
- * Return: As virt_as_copy_to(), with @done.
+ * Return: As virt_as_copy_to().
  */
 ssize_t virt_as_walk_to(struct virt_as_section *section,
 			struct virt_as_cache *cache, u64 gpa,
-			const void *src, size_t len, size_t done)
+			const void *src, size_t len)
 {
-	return walk(section, cache, gpa, (void *)src, len, done, VIRT_AS_WRITE);
+	return walk(section, cache, gpa, (void *)src, len, VIRT_AS_WRITE);
 }
 EXPORT_SYMBOL_GPL(virt_as_walk_to);
 
@@ -107,16 +121,15 @@ EXPORT_SYMBOL_GPL(virt_as_walk_to);
  * @gpa: guest physical address; any value
  * @dst: kernel memory
  * @len: bytes
- * @done: bytes that are read already
  *
  * Context: In the section, may sleep.
- * Return: As virt_as_copy_from(), with @done.
+ * Return: As virt_as_copy_from().
  */
 ssize_t virt_as_walk_from(struct virt_as_section *section,
 			  struct virt_as_cache *cache, u64 gpa,
-			  void *dst, size_t len, size_t done)
+			  void *dst, size_t len)
 {
-	return walk(section, cache, gpa, dst, len, done, VIRT_AS_READ);
+	return walk(section, cache, gpa, dst, len, VIRT_AS_READ);
 }
 EXPORT_SYMBOL_GPL(virt_as_walk_from);
 
@@ -133,7 +146,7 @@ EXPORT_SYMBOL_GPL(virt_as_walk_from);
 ssize_t virt_as_zero(struct virt_as_section *section,
 		     struct virt_as_cache *cache, u64 gpa, size_t len)
 {
-	return walk(section, cache, gpa, NULL, len, 0, VIRT_AS_ZERO);
+	return walk(section, cache, gpa, NULL, len, VIRT_AS_ZERO);
 }
 EXPORT_SYMBOL_GPL(virt_as_zero);
 

@@ -20,7 +20,7 @@
  * wait can be left by a signal, or left out.
  *
  * Memory ordering. rcu_assign_pointer(as->map) pairs with srcu_dereference() in
- * virt_as_section_enter(): who sees the new pointer sees the whole map.
+ * virt_as_section_enter() and in single.c: who sees the new pointer sees the whole map.
  *
  * Locks: commit_lock outermost; bindings_lock inside, in binding.c. Nothing
  * here runs under mmap_lock, in an mmu notifier or inside a section.
@@ -97,7 +97,7 @@ static void publish(struct virt_as *as, struct virt_as_map *old,
 	lockdep_assert_held(&as->commit_lock);
 
 	as->draining = old;
-	/* Pairs with srcu_dereference() in virt_as_section_enter(). */
+	/* Pairs with srcu_dereference() where a section begins. */
 	rcu_assign_pointer(as->map, new);
 	WRITE_ONCE(as->generation, new->generation);
 	atomic64_inc(&as->commits);

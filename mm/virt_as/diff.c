@@ -2,7 +2,7 @@
 /*
  * The diff: what differs between two maps, as bindings are told.
  *
- * Identity is by value: a region equal in gpa, last, hva, type and permissions
+ * Identity is by value: a region equal in gpa, length, hva, type and permissions
  * is the same region, in whatever commit and whatever order it was named, and a
  * binding keeps all that it has for it. All else is removed or added. As an hva
  * means something only within one mm, two maps of different owners have no

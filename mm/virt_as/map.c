@@ -34,8 +34,8 @@
  *
  * Invariants of every map: keys ascend strictly; regions do not overlap in gpa;
  * every region is page-aligned, has VIRT_AS_PERM_READ, and its hvas are user
- * addresses of map->mm that do not wrap. "last" is inclusive, so that a region
- * may end at the top of the gpa space and nothing overflows.
+ * addresses of map->mm that do not wrap. A region is a gpa and a length, not two
+ * ends, so that it may end at the top of the gpa space and nothing overflows.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -476,7 +476,7 @@ static int fill(struct build *build, const struct virt_as_limits *limits, u32 *b
 
 /*
  * How many regions the map has if no entry is wrong. If they name more of the base
- * map than it has, one is.
+ * map than it has, one of them is, and is found before the number matters.
  */
 static u32 count_regions(struct build *build)
 {

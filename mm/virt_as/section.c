@@ -68,6 +68,7 @@ int virt_as_section_enter(struct virt_as *as, u32 rights,
 {
 	int err;
 
+	might_sleep();
 	might_fault();
 
 	section->as = as;

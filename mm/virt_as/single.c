@@ -10,21 +10,13 @@
  * Locks: none, as section.c.
  */
 #include <linux/kernel.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/srcu.h>
 #include <linux/uaccess.h>
 
 #include "map.h"
 #include "object.h"
 #include "section.h"
-
-/* By a fault, after @done bytes. */
-static noinline __cold ssize_t stopped(size_t done)
-{
-	if (done)
-		return done;
-	return fatal_signal_pending(current) ? -EINTR : -EFAULT;
-}
 
 /* Of whatever kind it must be, and however far it gets. */
 static noinline ssize_t read_in_section(struct virt_as *as,
@@ -51,7 +43,8 @@ static noinline ssize_t read_in_section(struct virt_as *as,
  * @dst: kernel memory
  * @len: bytes
  *
- * For the rare access; a batch is cheaper and sees one map in a section.
+ * For the rare access; a batch is cheaper and sees one map in a section. It need
+ * not give the CPU away: a loop of these does that by itself.
  *
  * Context: Process context, may sleep; where virt_as_begin() may be called.
  * Return: As virt_as_copy_from(), and -ESRCH if the owner's memory is gone.
@@ -72,13 +65,15 @@ ssize_t virt_as_read(struct virt_as_binding *binding,
 		return -EPERM;
 
 	idx = srcu_read_lock(&as->srcu);
+	/* Pairs with rcu_assign_pointer() in publish(). */
 	map = srcu_dereference(as->map, &as->srcu);
 	if (likely(map->mm == current->mm &&
 		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_READ, cache, gpa, len,
-				   VIRT_AS_PERM_READ, &at))) {
+				   VIRT_AS_PERM_READ, &at) &&
+		   check_copy_size(dst, len, false))) {
 		left = _inline_copy_from_user(dst, at, len);
 		srcu_read_unlock(&as->srcu, idx);
-		return likely(!left) ? len : stopped(len - left);
+		return likely(!left) ? len : virt_as_stopped(len - left);
 	}
 	srcu_read_unlock(&as->srcu, idx);
 	return read_in_section(as, cache, gpa, dst, len);
@@ -112,7 +107,8 @@ static noinline ssize_t write_in_section(struct virt_as *as,
  * @src: kernel memory
  * @len: bytes
  *
- * For the rare access; a batch is cheaper and sees one map in a section.
+ * For the rare access; a batch is cheaper and sees one map in a section. It need
+ * not give the CPU away: a loop of these does that by itself.
  *
  * Context: Process context, may sleep; where virt_as_begin() may be called.
  * Return: As virt_as_copy_to(), and -ESRCH if the owner's memory is gone.
@@ -133,13 +129,15 @@ ssize_t virt_as_write(struct virt_as_binding *binding,
 		return -EPERM;
 
 	idx = srcu_read_lock(&as->srcu);
+	/* Pairs with rcu_assign_pointer() in publish(). */
 	map = srcu_dereference(as->map, &as->srcu);
 	if (likely(map->mm == current->mm &&
 		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_WRITE, cache, gpa, len,
-				   VIRT_AS_PERM_WRITE, &at))) {
+				   VIRT_AS_PERM_WRITE, &at) &&
+		   check_copy_size(src, len, true))) {
 		left = _inline_copy_to_user(at, src, len);
 		srcu_read_unlock(&as->srcu, idx);
-		return likely(!left) ? len : stopped(len - left);
+		return likely(!left) ? len : virt_as_stopped(len - left);
 	}
 	srcu_read_unlock(&as->srcu, idx);
 	return write_in_section(as, cache, gpa, src, len);
