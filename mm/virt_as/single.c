@@ -18,21 +18,60 @@
 #include "object.h"
 #include "section.h"
 
-/* Of whatever kind it must be, and however far it gets. */
-static noinline ssize_t read_in_section(struct virt_as *as,
+/* In a section of whatever kind it must be, and however far it gets. */
+static noinline ssize_t move_in_section(struct virt_as *as,
 					struct virt_as_cache *cache, u64 gpa,
-					void *dst, size_t len)
+					void *buf, size_t len, bool write)
 {
 	struct virt_as_section section;
 	ssize_t done;
 	int err;
 
-	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ, &section);
+	/* The short way of a section takes both rights; here it does one thing. */
+	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE,
+				    &section);
 	if (err)
 		return err;
-	done = virt_as_copy_from(&section, cache, gpa, dst, len);
+	if (write)
+		done = virt_as_copy_to(&section, cache, gpa, buf, len);
+	else
+		done = virt_as_copy_from(&section, cache, gpa, buf, len);
 	virt_as_end(&section);
 	return done;
+}
+
+static __always_inline ssize_t move(struct virt_as_binding *binding,
+				    struct virt_as_cache *cache, u64 gpa,
+				    void *buf, size_t len, bool write)
+{
+	u32 right = write ? VIRT_AS_RIGHT_WRITE : VIRT_AS_RIGHT_READ;
+	u32 perm = write ? VIRT_AS_PERM_WRITE : VIRT_AS_PERM_READ;
+	struct virt_as *as = binding->as;
+	const struct virt_as_map *map;
+	size_t left;
+	void __user *at;
+	int idx;
+
+	might_fault();
+
+	if (unlikely(!(binding->rights & right)))
+		return -EPERM;
+
+	idx = srcu_read_lock(&as->srcu);
+	/* Pairs with rcu_assign_pointer() in publish(). */
+	map = srcu_dereference(as->map, &as->srcu);
+	if (likely(map->mm == current->mm &&
+		   virt_as_at_hand(map->cookie, right, cache, gpa, len, perm, &at) &&
+		   check_copy_size(buf, len, write))) {
+		if (write)
+			left = _inline_copy_to_user(at, buf, len);
+		else
+			left = _inline_copy_from_user(buf, at, len);
+		srcu_read_unlock(&as->srcu, idx);
+		return likely(!left) ? len : virt_as_stopped(len - left);
+	}
+	srcu_read_unlock(&as->srcu, idx);
+	return move_in_section(as, cache, gpa, buf, len, write);
 }
 
 /**
@@ -53,51 +92,9 @@ ssize_t virt_as_read(struct virt_as_binding *binding,
 		     struct virt_as_cache *cache, u64 gpa,
 		     void *dst, size_t len)
 {
-	struct virt_as *as = binding->as;
-	const struct virt_as_map *map;
-	size_t left;
-	void __user *at;
-	int idx;
-
-	might_fault();
-
-	if (unlikely(!(binding->rights & VIRT_AS_RIGHT_READ)))
-		return -EPERM;
-
-	idx = srcu_read_lock(&as->srcu);
-	/* Pairs with rcu_assign_pointer() in publish(). */
-	map = srcu_dereference(as->map, &as->srcu);
-	if (likely(map->mm == current->mm &&
-		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_READ, cache, gpa, len,
-				   VIRT_AS_PERM_READ, &at) &&
-		   check_copy_size(dst, len, false))) {
-		left = _inline_copy_from_user(dst, at, len);
-		srcu_read_unlock(&as->srcu, idx);
-		return likely(!left) ? len : virt_as_stopped(len - left);
-	}
-	srcu_read_unlock(&as->srcu, idx);
-	return read_in_section(as, cache, gpa, dst, len);
+	return move(binding, cache, gpa, dst, len, false);
 }
 EXPORT_SYMBOL_GPL(virt_as_read);
-
-/* Of whatever kind it must be, and however far it gets. */
-static noinline ssize_t write_in_section(struct virt_as *as,
-					 struct virt_as_cache *cache, u64 gpa,
-					 const void *src, size_t len)
-{
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
-	/* Not that it reads, but the short way of a section takes both. */
-	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE,
-				    &section);
-	if (err)
-		return err;
-	done = virt_as_copy_to(&section, cache, gpa, src, len);
-	virt_as_end(&section);
-	return done;
-}
 
 /**
  * virt_as_write - write guest memory in a section of its own
@@ -117,29 +114,6 @@ ssize_t virt_as_write(struct virt_as_binding *binding,
 		      struct virt_as_cache *cache, u64 gpa,
 		      const void *src, size_t len)
 {
-	struct virt_as *as = binding->as;
-	const struct virt_as_map *map;
-	size_t left;
-	void __user *at;
-	int idx;
-
-	might_fault();
-
-	if (unlikely(!(binding->rights & VIRT_AS_RIGHT_WRITE)))
-		return -EPERM;
-
-	idx = srcu_read_lock(&as->srcu);
-	/* Pairs with rcu_assign_pointer() in publish(). */
-	map = srcu_dereference(as->map, &as->srcu);
-	if (likely(map->mm == current->mm &&
-		   virt_as_at_hand(map->cookie, VIRT_AS_RIGHT_WRITE, cache, gpa, len,
-				   VIRT_AS_PERM_WRITE, &at) &&
-		   check_copy_size(src, len, true))) {
-		left = _inline_copy_to_user(at, src, len);
-		srcu_read_unlock(&as->srcu, idx);
-		return likely(!left) ? len : virt_as_stopped(len - left);
-	}
-	srcu_read_unlock(&as->srcu, idx);
-	return write_in_section(as, cache, gpa, src, len);
+	return move(binding, cache, gpa, (void *)src, len, true);
 }
 EXPORT_SYMBOL_GPL(virt_as_write);

@@ -200,7 +200,10 @@ static const char *steady(const struct guest *g, const struct row *row)
 {
 	if (row->flags & EXACT)
 		return "exact";
-	return row->flags & WAITS && g->nr < MAX_PEERS ? "loose" : "near";
+	/* How long a commit waits differs, and without much else that is in sight. */
+	if (row->flags & WAITS && (g->nr < MAX_PEERS || !(row->flags & PER_REGION)))
+		return "loose";
+	return "near";
 }
 
 /* Returns whether the row has a figure. */
