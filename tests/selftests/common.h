@@ -50,6 +50,19 @@ static inline long sys(long rc)
 	return rc < 0 ? -errno : rc;
 }
 
+/* Into a file of the kernel's. */
+static inline int put_text(const char *path, const char *text)
+{
+	int fd = sys(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+	int err;
+
+	if (fd < 0)
+		return fd;
+	err = write(fd, text, strlen(text)) < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
 static inline long as_ioctl(int fd, unsigned long number, void *arg)
 {
 	return sys(ioctl(fd, number, arg));

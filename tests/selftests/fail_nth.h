@@ -80,18 +80,6 @@ struct sweep {
 	unsigned int partly;
 };
 
-static inline int put_text(const char *path, const char *text)
-{
-	int fd = sys(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
 /* Answers "" or what is wrong. By default only what must not sleep may fail. */
 static inline const char *sweep_open(struct sweep *sweep, unsigned int may)
 {

@@ -7,18 +7,6 @@
 #define EVENTS	"/sys/kernel/tracing/events/virt_as/enable"
 #define TRACE	"/sys/kernel/tracing/trace"
 
-static int put(const char *path, const char *text)
-{
-	int fd = sys(open(path, O_WRONLY | O_TRUNC));
-	int err;
-
-	if (fd < 0)
-		return fd;
-	err = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return err;
-}
-
 /* Whether the trace has a line with both texts. */
 static bool traced(const char *event, const char *text)
 {
@@ -40,8 +28,8 @@ FIXTURE(trace)
 
 FIXTURE_SETUP(trace)
 {
-	ASSERT_EQ(0, put(EVENTS, "1"));
-	ASSERT_EQ(0, put(TRACE, ""));
+	ASSERT_EQ(0, put_text(EVENTS, "1"));
+	ASSERT_EQ(0, put_text(TRACE, ""));
 	self->as = as_create();
 	ASSERT_LE(0, self->as);
 }
@@ -49,7 +37,7 @@ FIXTURE_SETUP(trace)
 FIXTURE_TEARDOWN(trace)
 {
 	close(self->as);
-	EXPECT_EQ(0, put(EVENTS, "0"));
+	EXPECT_EQ(0, put_text(EVENTS, "0"));
 }
 
 TEST_F(trace, create_and_destroy)
