@@ -126,32 +126,36 @@ static __always_inline void virt_as_before_store(enum virt_as_order order)
 		barrier();
 }
 
-/* -EAGAIN if it takes more, if only to say what is wrong. */
 static __always_inline int
-virt_as_load_direct(struct virt_as_section *section, struct virt_as_cache *cache,
-		    u64 gpa, u64 *word, size_t width, enum virt_as_order order)
+virt_as_load(struct virt_as_section *section, struct virt_as_cache *cache,
+	     u64 gpa, u64 *word, size_t width, enum virt_as_order order)
 {
 	void __user *at;
+	u64 loaded;
 	int err;
 
-	if (order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
-	    !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_READ, &at))
-		return -EAGAIN;
+	if (unlikely(order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
+		     !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_READ, &at))) {
+		/* Not into @word: it would have to be in memory, here too. */
+		err = virt_as_load_word(section, cache, gpa, &loaded, width, order);
+		if (!err)
+			*word = loaded;
+		return err;
+	}
 	err = virt_as_user_load(at, word, width);
 	virt_as_after_load(order);
 	return err;
 }
 
-/* -EAGAIN if it takes more, if only to say what is wrong. */
 static __always_inline int
-virt_as_store_direct(struct virt_as_section *section, struct virt_as_cache *cache,
-		     u64 gpa, u64 word, size_t width, enum virt_as_order order)
+virt_as_store(struct virt_as_section *section, struct virt_as_cache *cache,
+	      u64 gpa, u64 word, size_t width, enum virt_as_order order)
 {
 	void __user *at;
 
-	if (order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
-	    !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_WRITE, &at))
-		return -EAGAIN;
+	if (unlikely(order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
+		     !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_WRITE, &at)))
+		return virt_as_store_word(section, cache, gpa, word, width, order);
 	virt_as_before_store(order);
 	return virt_as_user_store(at, word, width);
 }
@@ -171,16 +175,11 @@ static __always_inline int
 virt_as_load16(struct virt_as_section *section, struct virt_as_cache *cache,
 	       u64 gpa, u16 *value, enum virt_as_order order)
 {
-	u64 at_hand, word;
+	u64 word;
 	int err;
 
-	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	err = virt_as_load(section, cache, gpa, &word, sizeof(*value), order);
 	if (likely(!err))
-		*value = at_hand;
-	if (likely(err != -EAGAIN))
-		return err;
-	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
-	if (!err)
 		*value = word;
 	return err;
 }
@@ -200,16 +199,11 @@ static __always_inline int
 virt_as_load32(struct virt_as_section *section, struct virt_as_cache *cache,
 	       u64 gpa, u32 *value, enum virt_as_order order)
 {
-	u64 at_hand, word;
+	u64 word;
 	int err;
 
-	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	err = virt_as_load(section, cache, gpa, &word, sizeof(*value), order);
 	if (likely(!err))
-		*value = at_hand;
-	if (likely(err != -EAGAIN))
-		return err;
-	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
-	if (!err)
 		*value = word;
 	return err;
 }
@@ -229,16 +223,11 @@ static __always_inline int
 virt_as_load64(struct virt_as_section *section, struct virt_as_cache *cache,
 	       u64 gpa, u64 *value, enum virt_as_order order)
 {
-	u64 at_hand, word;
+	u64 word;
 	int err;
 
-	err = virt_as_load_direct(section, cache, gpa, &at_hand, sizeof(*value), order);
+	err = virt_as_load(section, cache, gpa, &word, sizeof(*value), order);
 	if (likely(!err))
-		*value = at_hand;
-	if (likely(err != -EAGAIN))
-		return err;
-	err = virt_as_load_word(section, cache, gpa, &word, sizeof(*value), order);
-	if (!err)
 		*value = word;
 	return err;
 }
@@ -258,12 +247,7 @@ static __always_inline int
 virt_as_store16(struct virt_as_section *section, struct virt_as_cache *cache,
 		u64 gpa, u16 value, enum virt_as_order order)
 {
-	int err;
-
-	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
-	if (likely(err != -EAGAIN))
-		return err;
-	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
+	return virt_as_store(section, cache, gpa, value, sizeof(value), order);
 }
 
 /**
@@ -281,12 +265,7 @@ static __always_inline int
 virt_as_store32(struct virt_as_section *section, struct virt_as_cache *cache,
 		u64 gpa, u32 value, enum virt_as_order order)
 {
-	int err;
-
-	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
-	if (likely(err != -EAGAIN))
-		return err;
-	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
+	return virt_as_store(section, cache, gpa, value, sizeof(value), order);
 }
 
 /**
@@ -304,12 +283,7 @@ static __always_inline int
 virt_as_store64(struct virt_as_section *section, struct virt_as_cache *cache,
 		u64 gpa, u64 value, enum virt_as_order order)
 {
-	int err;
-
-	err = virt_as_store_direct(section, cache, gpa, value, sizeof(value), order);
-	if (likely(err != -EAGAIN))
-		return err;
-	return virt_as_store_word(section, cache, gpa, value, sizeof(value), order);
+	return virt_as_store(section, cache, gpa, value, sizeof(value), order);
 }
 
 #else /* !CONFIG_VIRT_AS */

@@ -24,19 +24,7 @@
 static ssize_t move_chunk(struct virt_as_file *vf, struct virt_as_cache *cache,
 			  u64 gpa, void *buf, size_t len, bool write)
 {
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
-	err = virt_as_section_enter(vf->as, vf->rights, &section);
-	if (err)
-		return err;
-	if (write)
-		done = virt_as_copy_to(&section, cache, gpa, buf, len);
-	else
-		done = virt_as_copy_from(&section, cache, gpa, buf, len);
-	virt_as_end(&section);
-	return done;
+	return virt_as_section_move(vf->as, vf->rights, cache, gpa, buf, len, write);
 }
 
 static int between_chunks(void)

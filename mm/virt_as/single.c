@@ -23,21 +23,9 @@ static noinline ssize_t move_in_section(struct virt_as *as,
 					struct virt_as_cache *cache, u64 gpa,
 					void *buf, size_t len, bool write)
 {
-	struct virt_as_section section;
-	ssize_t done;
-	int err;
-
 	/* The short way of a section takes both rights; here it does one thing. */
-	err = virt_as_section_enter(as, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE,
-				    &section);
-	if (err)
-		return err;
-	if (write)
-		done = virt_as_copy_to(&section, cache, gpa, buf, len);
-	else
-		done = virt_as_copy_from(&section, cache, gpa, buf, len);
-	virt_as_end(&section);
-	return done;
+	return virt_as_section_move(as, VIRT_AS_RIGHT_READ | VIRT_AS_RIGHT_WRITE,
+				    cache, gpa, buf, len, write);
 }
 
 static __always_inline ssize_t move(struct virt_as_binding *binding,
