@@ -30,7 +30,7 @@ help:
 # make nightly SHARD=k/n    what takes too long for every commit
 # make overlay [KERNEL=x]   Debian's source with this tree in it; builds kernel x
 # make series               the overlay as patches for git am, in build/series
-# make install [PREFIX=x]   library, headers, man pages; the module if it is built
+# make install [PREFIX=x]   library, tool, headers, man pages; the module if it is built
 # make headers_install      the header of the user-space interface alone
 # make dkms [DESTDIR=x]     DKMS builds the module, and again for later kernels
 # make dkms-test            a Debian that does so, in QEMU (nightly)

@@ -69,7 +69,8 @@ static void expect_log(struct stage *stage, const char *wanted)
 
 	KUNIT_EXPECT_STREQ(stage->world->test, stage->log.text, wanted);
 	for (i = 0; i < NR_MOCKS; i++)
-		KUNIT_EXPECT_EQ(stage->world->test, stage->mocks[i].violations, 0);
+		KUNIT_EXPECT_EQ(stage->world->test,
+				atomic_read(&stage->mocks[i].violations), 0);
 	stage->log.len = 0;
 	stage->log.text[0] = 0;
 }
@@ -480,7 +481,7 @@ static void expect_race(struct kunit *test, struct race *race)
 	KUNIT_EXPECT_GE(test, atomic_read(&race->aborted), MIN_ABORTED);
 	KUNIT_EXPECT_EQ(test, atomic_read(&race->wrong), 0);
 	for (i = 0; i <= NR_BINDERS; i++)
-		KUNIT_EXPECT_EQ(test, race->mocks[i].violations, 0);
+		KUNIT_EXPECT_EQ(test, atomic_read(&race->mocks[i].violations), 0);
 }
 
 /* Whoever is bound is told of all commits while it is, and of no others. */

@@ -2,7 +2,8 @@
 /*
  * A mock binding. Of the map it follows it has no more than a sum over all the
  * regions, to which it adds what a diff adds and takes off what it removes; so one
- * diff too many, too few or out of turn leaves it with a sum that no map has.
+ * diff too many, too few or out of turn leaves it with a sum that no map has. Of
+ * logging it knows whether there is any.
  */
 #include <linux/atomic.h>
 #include <linux/bitops.h>
@@ -36,7 +37,7 @@ static u64 diff_sum(const struct virt_as_diff *diff)
 
 static void note(struct mock *mock, enum mock_call call)
 {
-	static const char letters[MOCK_CALLS] = { 'p', 'c', 'a' };
+	static const char letters[] = "pcaPBEArk";
 	struct mock_log *log = mock->log;
 
 	mock->calls[call]++;
@@ -48,10 +49,15 @@ static void note(struct mock *mock, enum mock_call call)
 	spin_unlock(&log->lock);
 }
 
-static void enter(struct mock *mock, enum mock_call call)
+/* Calls of two kinds may come at a time, and each counts. */
+static void violated(struct mock *mock, bool violation)
 {
-	if (atomic_cmpxchg(&mock->in_call, 0, 1))
-		mock->violations++;
+	if (violation)
+		atomic_inc(&mock->violations);
+}
+
+static void be_slow(struct mock *mock, enum mock_call call)
+{
 	note(mock, call);
 	if (mock->slow == call) {
 		WRITE_ONCE(mock->entered, true);
@@ -60,6 +66,12 @@ static void enter(struct mock *mock, enum mock_call call)
 	if (mock->naps && !(mock->calls[call] % 4))
 		schedule_timeout_uninterruptible(1);
 	cond_resched();
+}
+
+static void enter(struct mock *mock, enum mock_call call)
+{
+	violated(mock, atomic_cmpxchg(&mock->in_call, 0, 1));
+	be_slow(mock, call);
 }
 
 static int leave(struct mock *mock, int err)
@@ -73,27 +85,31 @@ static struct mock *mock_of(struct virt_as_binding *binding)
 	return container_of(binding, struct mock, binding);
 }
 
-static bool refuses(struct mock *mock)
+static int refusal(struct mock *mock, enum mock_call call)
 {
+	int err = call == MOCK_PREPARE ? mock->refuse : mock->refuse_log;
 	u32 each = mock->refuse_each;
 
-	return mock->refuse && (!each || !(mock->calls[MOCK_PREPARE] % each));
+	if (each && mock->calls[call] % each)
+		return 0;
+	mock->refused += !!err;
+	return err;
 }
 
 static int mock_prepare(struct virt_as_binding *binding,
 			const struct virt_as_diff *diff)
 {
 	struct mock *mock = mock_of(binding);
+	int err;
 
 	enter(mock, MOCK_PREPARE);
-	mock->violations += !!mock->prepared;
-	mock->violations += diff->old_generation != mock->generation;
+	violated(mock, mock->prepared);
+	violated(mock, diff->old_generation != mock->generation);
 	mock->old_mm = diff->old_mm;
 	mock->new_mm = diff->new_mm;
-	if (refuses(mock)) {
-		mock->refused++;
-		return leave(mock, mock->refuse);
-	}
+	err = refusal(mock, MOCK_PREPARE);
+	if (err)
+		return leave(mock, err);
 	mock->prepared = diff;
 	mock->change = diff_sum(diff);
 	return leave(mock, 0);
@@ -102,8 +118,8 @@ static int mock_prepare(struct virt_as_binding *binding,
 /* The same diff as in prepare, and nobody has touched it since. */
 static void finish(struct mock *mock, const struct virt_as_diff *diff)
 {
-	mock->violations += mock->prepared != diff;
-	mock->violations += mock->change != diff_sum(diff);
+	violated(mock, mock->prepared != diff);
+	violated(mock, mock->change != diff_sum(diff));
 	mock->prepared = NULL;
 }
 
@@ -117,6 +133,8 @@ static void mock_commit(struct virt_as_binding *binding,
 	mock->sum += mock->change;
 	mock->nr += diff->nr_added - diff->nr_removed;
 	mock->generation = diff->new_generation;
+	if (mock->on_commit)
+		mock->on_commit(mock, diff);
 	leave(mock, 0);
 }
 
@@ -130,11 +148,90 @@ static void mock_abort(struct virt_as_binding *binding,
 	leave(mock, 0);
 }
 
+static void set_logging(struct mock *mock, enum mock_logging from,
+			enum mock_logging to)
+{
+	violated(mock, mock->logging != from);
+	WRITE_ONCE(mock->logging, to);
+}
+
+static int mock_log_prepare(struct virt_as_binding *binding)
+{
+	struct mock *mock = mock_of(binding);
+	int err;
+
+	/* Arm may come from here on. */
+	set_logging(mock, MOCK_LOG_OFF, MOCK_LOG_PREPARED);
+	enter(mock, MOCK_LOG_PREPARE);
+	violated(mock, mock->prepared);
+	err = refusal(mock, MOCK_LOG_PREPARE);
+	if (err)
+		set_logging(mock, MOCK_LOG_PREPARED, MOCK_LOG_OFF);
+	return leave(mock, err);
+}
+
+static void mock_log_commit(struct virt_as_binding *binding, bool on)
+{
+	struct mock *mock = mock_of(binding);
+
+	enter(mock, on ? MOCK_LOG_BEGIN : MOCK_LOG_END);
+	violated(mock, mock->prepared);
+	if (on)
+		set_logging(mock, MOCK_LOG_PREPARED, MOCK_LOG_ON);
+	else
+		set_logging(mock, MOCK_LOG_ON, MOCK_LOG_OFF);
+	if (on && mock->on_begin)
+		mock->on_begin(mock);
+	leave(mock, 0);
+}
+
+static void mock_log_abort(struct virt_as_binding *binding)
+{
+	struct mock *mock = mock_of(binding);
+
+	enter(mock, MOCK_LOG_ABORT);
+	set_logging(mock, MOCK_LOG_PREPARED, MOCK_LOG_OFF);
+	leave(mock, 0);
+}
+
+static void enter_drain(struct mock *mock, enum mock_call call)
+{
+	violated(mock, atomic_cmpxchg(&mock->in_drain, 0, 1));
+	violated(mock, READ_ONCE(mock->logging) == MOCK_LOG_OFF);
+	be_slow(mock, call);
+}
+
+static void mock_arm(struct virt_as_binding *binding, const struct virt_as_word *words,
+		     unsigned int nr)
+{
+	struct mock *mock = mock_of(binding);
+
+	enter_drain(mock, MOCK_ARM);
+	if (mock->on_arm)
+		mock->on_arm(mock, words, nr);
+	atomic_set(&mock->in_drain, 0);
+}
+
+static void mock_collect(struct virt_as_binding *binding, u64 gpa, u64 last, bool sync)
+{
+	struct mock *mock = mock_of(binding);
+
+	enter_drain(mock, MOCK_COLLECT);
+	if (mock->on_collect)
+		mock->on_collect(mock, gpa, last, sync);
+	atomic_set(&mock->in_drain, 0);
+}
+
 static const struct virt_as_binding_ops mock_ops = {
 	.owner = THIS_MODULE,
 	.prepare = mock_prepare,
 	.commit = mock_commit,
 	.abort = mock_abort,
+	.log_prepare = mock_log_prepare,
+	.log_commit = mock_log_commit,
+	.log_abort = mock_log_abort,
+	.arm = mock_arm,
+	.collect = mock_collect,
 };
 
 /**
@@ -165,6 +262,7 @@ int mock_bind(struct mock *mock)
 	mock->generation = 0;
 	mock->sum = 0;
 	mock->nr = 0;
+	mock->logging = MOCK_LOG_OFF;
 	return virt_as_bind(mock->world->as, &mock->binding, &mock_ops,
 			    VIRT_AS_RIGHT_READ);
 }
@@ -178,8 +276,8 @@ int mock_bind(struct mock *mock)
 void mock_unbind(struct mock *mock)
 {
 	virt_as_unbind(&mock->binding);
-	mock->violations += atomic_read(&mock->in_call);
-	mock->violations += !!mock->prepared;
+	violated(mock, atomic_read(&mock->in_call) || atomic_read(&mock->in_drain));
+	violated(mock, mock->prepared || mock->logging == MOCK_LOG_PREPARED);
 }
 
 /**

@@ -39,7 +39,11 @@ static void end_world(void *data)
 	struct virt_as *as = world->as;
 
 	flush_jobs(as);
+	/* As does the end of logging. */
+	flush_work(&as->stop_work);
 	KUNIT_EXPECT_EQ(world->test, as->nr_bindings, 0);
+	KUNIT_EXPECT_EQ(world->test, as->nr_logs, 0);
+	KUNIT_EXPECT_FALSE(world->test, as->logging);
 	KUNIT_EXPECT_EQ(world->test, atomic_read(&as->nr_jobs), 0);
 	KUNIT_EXPECT_EQ(world->test, refcount_read(&as->refs), 1);
 	virt_as_put(as);

@@ -29,6 +29,7 @@
 #include <linux/nospec.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
+#include <linux/virt_as_mark.h>
 #include <uapi/linux/virt_as.h>
 
 struct file;
@@ -47,8 +48,10 @@ struct virt_as_map;
  * @type: VIRT_AS_TYPE_*
  * @perms: VIRT_AS_PERM_*
  * @flags: VIRT_AS_ENTRY_* of the commit that made the region
+ * @live: the region's live bits; NULL if it is not logged, or nobody logs. May be
+ *	followed in a section, and as virt_as_mark() says
  *
- * Immutable once its map is published. Two regions with equal @gpa, @len,
+ * Immutable once its map is published, but for @live. Two regions with equal @gpa, @len,
  * @hva, @type and @perms are the same region, whatever map they are in.
  */
 struct virt_as_region {
@@ -58,6 +61,7 @@ struct virt_as_region {
 	u8 type;
 	u8 perms;
 	u16 flags;
+	struct virt_as_bits *live;
 };
 
 /* The last guest physical address of a region, inclusive. */
@@ -94,6 +98,19 @@ struct virt_as_diff {
 };
 
 /**
+ * struct virt_as_word - pages of a region whose live bits were taken
+ * @region: the region, of the present map or of one that drains
+ * @gpa: guest physical address of bit 0 of @mask, a multiple of 64 pages; may lie
+ *	below the region's first, but no bit that is set does
+ * @mask: a bit for each page
+ */
+struct virt_as_word {
+	const struct virt_as_region *region;
+	u64 gpa;
+	u64 mask;
+};
+
+/**
  * struct virt_as_binding_ops - what a binding does when the map changes
  * @owner: the module of these functions; it cannot be unloaded while bound
  * @prepare: Reserve all that following the diff takes and return 0; or undo
@@ -102,18 +119,46 @@ struct virt_as_diff {
  * @abort: The commit that was prepared does not happen, or the binding is
  *	being unbound in the middle of it: give back what prepare reserved.
  *	Optional.
+ * @log_prepare: The first log is about to be opened: reserve all that it takes to
+ *	hear of writes that the binding causes past the access functions (a guest's
+ *	own), and return 0; or undo that and refuse with an errno. Optional.
+ * @log_commit: With @on, logging has begun: from the return of this on every such
+ *	write is marked in the live bits of its region, which virt_as_region_at() finds
+ *	for what the binding has. Without, it has ended: from the
+ *	return on the binding no longer follows any virt_as_region::live. Cannot fail.
+ *	Optional.
+ * @log_abort: What log_prepare reserved is not needed. Optional.
+ * @arm: The live bits of some pages were taken: the next write to any of these pages
+ *	is to be marked again. On return every write that will not be is visible to
+ *	who reads the page (page tables are changed and TLBs flushed, once for all
+ *	@words). Words of regions that the binding does not have any more are to be
+ *	passed over. Optional.
+ * @collect: Mark what the binding knows to be written and has not marked yet (a
+ *	hardware buffer), in gpas from @gpa to @last; more is no harm. With @sync, wait
+ *	for what is under way; without, do what is quick. Optional.
  *
  * For each commit a binding sees prepare, and after a prepare that returned 0
  * exactly one of commit and abort, always with the same diff; never two calls
  * at a time. At bind it sees prepare and commit with a diff in which the whole
- * map is added.
+ * map is added. In the same way it sees log_prepare and after that exactly one of
+ * log_commit and log_abort, when the first log is opened, or at bind if there is one;
+ * and log_commit without log_prepare some time after the last log is closed. A
+ * binding that listens to both sees them one after the other.
+ *
+ * arm and collect may come any time between log_prepare and the return of log_abort
+ * or of log_commit without @on, or virt_as_unbind(), also while another function of
+ * the same binding runs, but only one of the two at a time. While a commit is under way the
+ * regions in @words can be those of before and of after.
  *
  * Context: Process context, may sleep, called with the commit lock of the
  * address space held by this thread or, for abort, by another, and no other lock
  * of the core. The functions must not commit, bind to or unbind from this address
  * space, open a section of it, or touch user memory; and must not wait for a
  * thread that does. They may take any lock that is never held around the bind
- * and unbind of this binding.
+ * and unbind of this binding. arm and collect are called with the log lock of the
+ * address space held instead, which every harvest and marker of ranges waits for:
+ * they must not wait for user space, nor take a lock that is held while one of the
+ * other functions is waited for.
  */
 struct virt_as_binding_ops {
 	struct module *owner;
@@ -123,6 +168,13 @@ struct virt_as_binding_ops {
 		       const struct virt_as_diff *diff);
 	void (*abort)(struct virt_as_binding *binding,
 		      const struct virt_as_diff *diff);
+	int (*log_prepare)(struct virt_as_binding *binding);
+	void (*log_commit)(struct virt_as_binding *binding, bool on);
+	void (*log_abort)(struct virt_as_binding *binding);
+	void (*arm)(struct virt_as_binding *binding,
+		    const struct virt_as_word *words, unsigned int nr);
+	void (*collect)(struct virt_as_binding *binding, u64 gpa, u64 last,
+			bool sync);
 };
 
 /**
@@ -131,6 +183,7 @@ struct virt_as_binding_ops {
  * @ops: what to call
  * @rights: VIRT_AS_RIGHT_READ, VIRT_AS_RIGHT_WRITE that its sections have
  * @node: in virt_as::bindings; guarded by virt_as::bindings_lock
+ * @armer: in virt_as::armers, if it has arm or collect; guarded by virt_as::log_lock
  * @diff: the diff that it has prepared; guarded by virt_as::bindings_lock
  * @busy: a call of @ops is in flight; guarded by virt_as::bindings_lock
  * @dying: unbind has begun; guarded by virt_as::bindings_lock
@@ -142,6 +195,7 @@ struct virt_as_binding {
 	const struct virt_as_binding_ops *ops;
 	u32 rights;
 	struct list_head node;
+	struct list_head armer;
 	const struct virt_as_diff *diff;
 	bool busy;
 	bool dying;
@@ -197,12 +251,14 @@ struct virt_as_section {
  * struct virt_as_segment - a run of host addresses
  * @hva: the owner's address; only for uaccess, only within the section
  * @len: bytes, never past the end of a region
+ * @region: the region that they are in
  * @type: VIRT_AS_TYPE_*
  * @perms: VIRT_AS_PERM_*
  */
 struct virt_as_segment {
 	void __user *hva;
 	size_t len;
+	const struct virt_as_region *region;
 	u8 type;
 	u8 perms;
 };
@@ -214,6 +270,8 @@ int virt_as_bind_fd(int fd, struct virt_as_binding *binding,
 int virt_as_bind_file(struct file *file, struct virt_as_binding *binding,
 		      const struct virt_as_binding_ops *ops, u32 rights);
 void virt_as_unbind(struct virt_as_binding *binding);
+const struct virt_as_region *virt_as_region_at(struct virt_as_binding *binding,
+					       u64 gpa);
 
 int virt_as_begin(struct virt_as_binding *binding,
 		  struct virt_as_section *section);
@@ -228,6 +286,9 @@ ssize_t virt_as_walk_from(struct virt_as_section *section,
 			  struct virt_as_cache *cache, u64 gpa,
 			  void *dst, size_t len);
 ssize_t virt_as_stopped(size_t done);
+void virt_as_mark_region(const struct virt_as_region *region, u64 gpa, u64 len);
+
+int virt_as_mark_gpa(struct virt_as_section *section, u64 gpa, u64 len);
 
 ssize_t virt_as_copy_to_iter(struct virt_as_section *section,
 			     struct virt_as_cache *cache, u64 gpa,
@@ -266,8 +327,8 @@ ssize_t virt_as_write(struct virt_as_binding *binding,
  * gpas come from guests. The offset into the region is clamped, so that if the
  * cookie is right nothing beyond the region is accessed in speculation either.
  *
- * Return: Whether @at may be accessed, with the owner's mm as the current one and
- * by the checked user access functions.
+ * Return: Whether @at may be accessed, with the owner's mm as the current one and by
+ * the checked user access functions. Then the region is the first of @cache.
  */
 static __always_inline bool
 virt_as_at_hand(u64 cookie, u32 rights, const struct virt_as_cache *cache,
@@ -317,6 +378,46 @@ virt_as_direct(const struct virt_as_section *section,
 }
 
 /**
+ * virt_as_written - logs are to hear of a write to a region
+ * @region: a region of the map that the caller holds
+ * @gpa: first guest physical address that may have been written
+ * @len: bytes, all in @region
+ *
+ * Every function that writes guest memory calls it, after the write, also if only a
+ * part may have been written.
+ */
+static __always_inline void virt_as_written(const struct virt_as_region *region,
+					    u64 gpa, u64 len)
+{
+	/*
+	 * No READ_ONCE(): that costs an instruction more, and is where this leads to.
+	 * A value of before is as good, for who opens a log waits for sections.
+	 */
+	if (unlikely(data_race(region->live)))
+		virt_as_mark_region(region, gpa, len);
+}
+
+/**
+ * virt_as_mark_segment - bytes of a segment were written
+ * @segment: from virt_as_translate(), in a section that is still open
+ * @offset: offset of the first byte in the segment
+ * @len: bytes
+ *
+ * Who writes by a host address calls it after the write and before the guest is
+ * told.
+ *
+ * Context: In the section.
+ */
+static inline void virt_as_mark_segment(const struct virt_as_segment *segment,
+					size_t offset, size_t len)
+{
+	const struct virt_as_region *region = segment->region;
+	u64 hva = (unsigned long)segment->hva;
+
+	virt_as_written(region, region->gpa + (hva - region->hva) + offset, len);
+}
+
+/**
  * virt_as_copy_to - write guest memory
  * @section: an open section
  * @cache: the caller's cache
@@ -335,13 +436,16 @@ static __always_inline ssize_t
 virt_as_copy_to(struct virt_as_section *section, struct virt_as_cache *cache,
 		u64 gpa, const void *src, size_t len)
 {
+	const struct virt_as_region *region;
 	void __user *at;
 	size_t left;
 
 	if (unlikely(!virt_as_direct(section, cache, gpa, len, VIRT_AS_PERM_WRITE, &at) ||
 		     !check_copy_size(src, len, true)))
 		return virt_as_walk_to(section, cache, gpa, src, len);
+	region = cache->ways[0];
 	left = _inline_copy_to_user(at, src, len);
+	virt_as_written(region, gpa, len);
 	return likely(!left) ? len : virt_as_stopped(len - left);
 }
 
@@ -389,6 +493,12 @@ static inline int virt_as_bind_file(struct file *file,
 
 static inline void virt_as_unbind(struct virt_as_binding *binding)
 {
+}
+
+static inline const struct virt_as_region *
+virt_as_region_at(struct virt_as_binding *binding, u64 gpa)
+{
+	return NULL;
 }
 
 static inline int virt_as_begin(struct virt_as_binding *binding,
@@ -447,6 +557,17 @@ static inline int virt_as_translate(struct virt_as_section *section,
 				    size_t len,
 				    struct virt_as_segment *segments,
 				    unsigned int nr)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline void virt_as_mark_segment(const struct virt_as_segment *segment,
+					size_t offset, size_t len)
+{
+}
+
+static inline int virt_as_mark_gpa(struct virt_as_section *section, u64 gpa,
+				   u64 len)
 {
 	return -EOPNOTSUPP;
 }

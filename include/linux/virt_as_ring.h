@@ -151,13 +151,18 @@ static __always_inline int
 virt_as_store(struct virt_as_section *section, struct virt_as_cache *cache,
 	      u64 gpa, u64 word, size_t width, enum virt_as_order order)
 {
+	const struct virt_as_region *region;
 	void __user *at;
+	int err;
 
 	if (unlikely(order == VIRT_AS_FULL || !IS_ALIGNED(gpa, width) ||
 		     !virt_as_direct(section, cache, gpa, width, VIRT_AS_PERM_WRITE, &at)))
 		return virt_as_store_word(section, cache, gpa, word, width, order);
+	region = cache->ways[0];
 	virt_as_before_store(order);
-	return virt_as_user_store(at, word, width);
+	err = virt_as_user_store(at, word, width);
+	virt_as_written(region, gpa, width);
+	return err;
 }
 
 /**

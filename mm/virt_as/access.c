@@ -66,6 +66,9 @@ static __always_inline ssize_t walk(struct virt_as_section *section,
 		err = virt_as_transfer(section, &segment,
 				       motion == VIRT_AS_ZERO ? NULL : buf + done,
 				       motion, &moved);
+		/* Also what an error says was not: some of it may have been. */
+		if (motion != VIRT_AS_READ)
+			virt_as_mark_segment(&segment, 0, segment.len);
 		done += moved;
 		if (unlikely(err)) {
 			if (fatal_signal_pending(current))
@@ -258,7 +261,8 @@ EXPORT_SYMBOL_GPL(virt_as_copy_from_iter);
  * @nr: room in @segments
  *
  * The addresses may be used with the uaccess functions until virt_as_end(), for
- * what @segments says is permitted. Writes through them are heard by no log.
+ * what @segments says is permitted. Who writes by them calls
+ * virt_as_mark_segment().
  *
  * Context: In the section.
  * Return: Number of segments; together they are shorter than @len if a hole, a

@@ -24,6 +24,11 @@
  *
  * Only bind adds to the list, under the commit lock, so a commit sees the same
  * bindings in both passes, or fewer.
+ *
+ * The beginning of logging is such a pair of passes, too, with a diff that stands for
+ * it. What is called while bits are drained, arm and collect, is not: it is called
+ * under the log lock, for the bindings on a list of its own that the log lock guards,
+ * so that a harvest never waits for what a commit asks of a binding.
  */
 #include <linux/err.h>
 #include <linux/module.h>
@@ -36,6 +41,9 @@
 #include "diff.h"
 #include "map.h"
 #include "object.h"
+
+/* Stands for the beginning of logging, where otherwise the diff of a commit is. */
+static const struct virt_as_diff log_begins;
 
 /* Starts a call; the lock may be dropped for it. */
 static void begin_call(struct virt_as *as, struct virt_as_binding *binding)
@@ -67,11 +75,13 @@ static void end_call(struct virt_as *as, struct virt_as_binding *binding,
 static int call_prepare(struct virt_as_binding *binding,
 			const struct virt_as_diff *diff)
 {
-	int err;
+	const struct virt_as_binding_ops *ops = binding->ops;
+	int err = 0;
 
-	if (!binding->ops->prepare)
-		return 0;
-	err = binding->ops->prepare(binding, diff);
+	if (diff == &log_begins)
+		err = ops->log_prepare ? ops->log_prepare(binding) : 0;
+	else if (ops->prepare)
+		err = ops->prepare(binding, diff);
 	/* A bug of the module, which must not look like success to its user. */
 	return WARN_ON_ONCE(err > 0) ? -EINVAL : err;
 }
@@ -79,15 +89,27 @@ static int call_prepare(struct virt_as_binding *binding,
 static void call_commit(struct virt_as_binding *binding,
 			const struct virt_as_diff *diff)
 {
-	if (binding->ops->commit)
-		binding->ops->commit(binding, diff);
+	const struct virt_as_binding_ops *ops = binding->ops;
+
+	if (diff == &log_begins) {
+		if (ops->log_commit)
+			ops->log_commit(binding, true);
+	} else if (ops->commit) {
+		ops->commit(binding, diff);
+	}
 }
 
 static void call_abort(struct virt_as_binding *binding,
 		       const struct virt_as_diff *diff)
 {
-	if (binding->ops->abort)
-		binding->ops->abort(binding, diff);
+	const struct virt_as_binding_ops *ops = binding->ops;
+
+	if (diff == &log_begins) {
+		if (ops->log_abort)
+			ops->log_abort(binding);
+	} else if (ops->abort) {
+		ops->abort(binding, diff);
+	}
 }
 
 /*
@@ -186,6 +208,130 @@ void virt_as_abort_bindings(struct virt_as *as, const struct virt_as_diff *diff)
 	wait_for_unbinds(as);
 }
 
+/**
+ * virt_as_log_prepare_bindings - first phase of the beginning of logging
+ * @as: the address space
+ *
+ * Context: Commit lock held.
+ * Return: As virt_as_prepare_bindings().
+ */
+int virt_as_log_prepare_bindings(struct virt_as *as)
+{
+	return virt_as_prepare_bindings(as, &log_begins);
+}
+
+/**
+ * virt_as_log_abort_bindings - second phase, if logging does not begin
+ * @as: the address space
+ *
+ * Context: Commit lock held.
+ */
+void virt_as_log_abort_bindings(struct virt_as *as)
+{
+	virt_as_abort_bindings(as, &log_begins);
+}
+
+static void end_logging(struct virt_as *as)
+{
+	struct virt_as_binding *binding;
+
+	mutex_lock(&as->bindings_lock);
+	list_for_each_entry(binding, &as->bindings, node) {
+		if (binding->dying || !binding->ops->log_commit)
+			continue;
+		begin_call(as, binding);
+		binding->ops->log_commit(binding, false);
+		after_call(as);
+		end_call(as, binding, NULL);
+	}
+	mutex_unlock(&as->bindings_lock);
+}
+
+/**
+ * virt_as_log_commit_bindings - logging has begun, or has ended
+ * @as: the address space
+ * @on: which of the two; if it has begun, they have prepared
+ *
+ * Context: Commit lock held.
+ */
+void virt_as_log_commit_bindings(struct virt_as *as, bool on)
+{
+	lockdep_assert_held(&as->commit_lock);
+
+	if (on)
+		virt_as_commit_bindings(as, &log_begins);
+	else
+		end_logging(as);
+}
+
+/**
+ * virt_as_arm_bindings - live bits were taken: the pages are to mark again
+ * @as: the address space
+ * @words: which pages
+ * @nr: number of @words
+ *
+ * Context: Log lock held.
+ */
+void virt_as_arm_bindings(struct virt_as *as, const struct virt_as_word *words,
+			  unsigned int nr)
+{
+	struct virt_as_binding *binding;
+
+	lockdep_assert_held(&as->log_lock);
+
+	if (!as->arming)
+		return;
+	list_for_each_entry(binding, &as->armers, armer) {
+		if (binding->ops->arm)
+			binding->ops->arm(binding, words, nr);
+	}
+}
+
+/**
+ * virt_as_collect_bindings - have bindings mark what they know to be written
+ * @as: the address space
+ * @gpa: first guest physical address
+ * @last: last one, inclusive
+ * @sync: they are to wait for what is under way
+ *
+ * Context: Log lock held.
+ */
+void virt_as_collect_bindings(struct virt_as *as, u64 gpa, u64 last, bool sync)
+{
+	struct virt_as_binding *binding;
+
+	lockdep_assert_held(&as->log_lock);
+
+	if (!as->arming)
+		return;
+	list_for_each_entry(binding, &as->armers, armer) {
+		if (binding->ops->collect)
+			binding->ops->collect(binding, gpa, last, sync);
+	}
+}
+
+/**
+ * virt_as_region_at - the region that has a gpa, for the functions of a binding
+ * @binding: the binding
+ * @gpa: guest physical address
+ *
+ * So that log_commit finds virt_as_region::live for what the binding has. That may be
+ * followed until log_commit(false), or commit with a diff that removes the region, or
+ * virt_as_unbind() has returned.
+ *
+ * Context: In commit and log_commit of @binding.
+ * Return: The region of the present map, valid until the function returns; or NULL.
+ */
+const struct virt_as_region *virt_as_region_at(struct virt_as_binding *binding,
+					       u64 gpa)
+{
+	struct virt_as *as = binding->as;
+
+	return virt_as_map_find(rcu_dereference_protected(as->map,
+					lockdep_is_held(&as->commit_lock)), gpa);
+}
+EXPORT_SYMBOL_GPL(virt_as_region_at);
+
 /* Shows a new binding the whole map, as one addition. */
 static int show_map(struct virt_as *as, struct virt_as_binding *binding)
 {
@@ -211,6 +357,41 @@ static bool listens(const struct virt_as_binding_ops *ops)
 	return ops->prepare || ops->commit || ops->abort;
 }
 
+/* Who is called when bits are drained. */
+static bool arms(const struct virt_as_binding_ops *ops)
+{
+	return ops->arm || ops->collect;
+}
+
+/*
+ * The same two passes for a binding that comes later. Its list is joined in between:
+ * a bit that is taken from then on may be a write that it has caused.
+ */
+static int show_all(struct virt_as *as, struct virt_as_binding *binding)
+{
+	int err = 0;
+
+	if (as->logging)
+		err = call_prepare(binding, &log_begins);
+	if (err)
+		return err;
+	if (listens(binding->ops))
+		err = show_map(as, binding);
+	if (err) {
+		if (as->logging)
+			call_abort(binding, &log_begins);
+		return err;
+	}
+	if (arms(binding->ops)) {
+		mutex_lock(&as->log_lock);
+		list_add_tail(&binding->armer, &as->armers);
+		mutex_unlock(&as->log_lock);
+	}
+	if (as->logging)
+		call_commit(binding, &log_begins);
+	return 0;
+}
+
 static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 {
 	int err;
@@ -219,11 +400,9 @@ static int bind_locked(struct virt_as *as, struct virt_as_binding *binding)
 
 	if (READ_ONCE(as->nr_bindings) >= virt_as_max_bindings)
 		return -ENOSPC;
-	if (listens(binding->ops)) {
-		err = show_map(as, binding);
-		if (err)
-			return err;
-	}
+	err = show_all(as, binding);
+	if (err)
+		return err;
 	virt_as_get(as);
 	mutex_lock(&as->bindings_lock);
 	list_add_tail(&binding->node, &as->bindings);
@@ -280,7 +459,8 @@ err_module:
  *
  * When this returns no call of the binding's ops is in flight nor will be, and
  * its memory is the caller's again. It waits for a call in flight to this
- * binding, never for another binding or for a drain.
+ * binding, never for another binding or for a drain; but if it has arm or collect,
+ * for one hold of the log lock.
  *
  * Context: Process context, may sleep; no lock held that the binding's ops take.
  * Not from within its ops.
@@ -292,6 +472,11 @@ void virt_as_unbind(struct virt_as_binding *binding)
 
 	might_sleep();
 
+	if (arms(ops)) {
+		mutex_lock(&as->log_lock);
+		list_del(&binding->armer);
+		mutex_unlock(&as->log_lock);
+	}
 	mutex_lock(&as->bindings_lock);
 	binding->dying = true;
 	while (binding->busy) {

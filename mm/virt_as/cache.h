@@ -74,6 +74,7 @@ virt_as_resolve(const struct virt_as_map *map, struct virt_as_cache *cache,
 	offset = array_index_nospec((unsigned long)(gpa - region->gpa), size);
 	segment->hva = (void __user *)(unsigned long)(region->hva + offset);
 	segment->len = min_t(unsigned long, len, size - offset);
+	segment->region = region;
 	segment->type = region->type;
 	segment->perms = region->perms;
 	return 0;

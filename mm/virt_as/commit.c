@@ -7,10 +7,11 @@
  *	1. take the commit lock, when nothing drains
  *	2. check the caller and the expected generation
  *	3. build the new map			free it
- *	4. prepare every binding		abort those prepared, in reverse
+ *	4. prepare the logs, then every binding	abort those prepared, in reverse
  *	5. publish: one pointer			cannot fail from here on
  *	6. commit every binding
  *	7. let go of the lock, wait for the drain unless told not to
+ *	8. hand over what has left, if asked
  *
  * Publish is the commit point. A section that began before sees the old map to
  * its end, one that begins after sees the new one; nothing in between exists.
@@ -22,7 +23,8 @@
  * Memory ordering. rcu_assign_pointer(as->map) pairs with srcu_dereference() in
  * virt_as_section_enter() and in single.c: who sees the new pointer sees the whole map.
  *
- * Locks: commit_lock outermost; bindings_lock inside, in binding.c. Nothing
+ * Locks: commit_lock outermost; log_lock inside while anybody logs, here and in
+ * log_commit.c; bindings_lock inside, in binding.c. Nothing
  * here runs under mmap_lock, in an mmu notifier or inside a section.
  */
 #include <linux/err.h>
@@ -37,11 +39,21 @@
 #include "commit.h"
 #include "diff.h"
 #include "drain.h"
+#include "drain_bits.h"
+#include "handover.h"
+#include "log_commit.h"
 #include "map.h"
 #include "object.h"
 
-/* Takes the commit lock at a time when nothing drains. */
-static int lock_drained(struct virt_as *as, u32 flags)
+/**
+ * virt_as_lock_drained - take the commit lock at a time when nothing drains
+ * @as: the address space
+ * @flags: with VIRT_AS_COMMIT_NOWAIT, do not wait for a drain
+ *
+ * Context: Sleeps; not in a section.
+ * Return: 0, -EINTR if a signal came first, or -EAGAIN.
+ */
+int virt_as_lock_drained(struct virt_as *as, u32 flags)
 {
 	int err;
 
@@ -92,17 +104,70 @@ static struct virt_as_map *build_map(struct virt_as *as,
 }
 
 static void publish(struct virt_as *as, struct virt_as_map *old,
-		    struct virt_as_map *new)
+		    struct virt_as_map *new, struct virt_as_diff *diff)
 {
 	lockdep_assert_held(&as->commit_lock);
 
+	/* Whoever drains live bits sees one map, and what the other one has left. */
+	if (as->logging) {
+		mutex_lock(&as->log_lock);
+		virt_as_logs_install(as, diff);
+	}
 	as->draining = old;
 	/* Pairs with srcu_dereference() where a section begins. */
 	rcu_assign_pointer(as->map, new);
 	WRITE_ONCE(as->generation, new->generation);
+	if (as->logging)
+		mutex_unlock(&as->log_lock);
 	atomic64_inc(&as->commits);
 	trace_virt_as_commit(as->id, new->generation, new->nr);
 	wake_up_all(&as->wait);
+}
+
+/* Step 4: all who must be able to follow, or nobody. */
+static int prepare(struct virt_as *as, const struct virt_as_map *old,
+		   struct virt_as_map *new, const struct virt_as_diff *diff,
+		   const struct virt_as_request *request)
+{
+	int err = 0;
+
+	if (request->handover)
+		err = virt_as_handover_prepare(request->handover, new, diff);
+	if (!err && as->logging)
+		err = virt_as_logs_prepare(as, old, new);
+	if (err)
+		return err;
+	err = virt_as_prepare_bindings(as, diff);
+	if (err && as->logging)
+		virt_as_logs_abort(as);
+	return err;
+}
+
+static void abort_all(struct virt_as *as, const struct virt_as_diff *diff)
+{
+	virt_as_abort_bindings(as, diff);
+	if (as->logging)
+		virt_as_logs_abort(as);
+}
+
+/* Steps 5 and 6. */
+static void follow(struct virt_as *as, struct virt_as_map *old,
+		   struct virt_as_map *new, struct virt_as_diff *diff)
+{
+	/* A write by way of one alias is news of the other one, also if that leaves. */
+	if (as->logging && old->nr_aliases)
+		virt_as_drain_all_bits(as);
+	publish(as, old, new, diff);
+	if (diff) {
+		if (as->logging)
+			virt_as_logs_added(as, diff);
+		virt_as_commit_bindings(as, diff);
+	}
+	/* With logs it is needed until the old map has drained. */
+	if (diff && !as->logging)
+		virt_as_diff_free(diff);
+	/* Only now: the diff pointed into the old map. */
+	virt_as_start_drain(as);
 }
 
 /* Steps 3 to 6. */
@@ -120,31 +185,25 @@ static int replace_map(struct virt_as *as, struct virt_as_map *old,
 		return PTR_ERR(new);
 
 	/* bind() takes the commit lock, so there can only be fewer from here. */
-	if (READ_ONCE(as->nr_listeners)) {
+	if (READ_ONCE(as->nr_listeners) || as->logging) {
 		diff = virt_as_diff_build(old, new);
 		if (IS_ERR(diff)) {
 			err = PTR_ERR(diff);
 			goto err_new;
 		}
-		err = virt_as_prepare_bindings(as, diff);
+		err = prepare(as, old, new, diff, request);
 		if (err)
 			goto err_diff;
 	}
 
 	if (request->flags & VIRT_AS_COMMIT_TRY) {
 		if (diff)
-			virt_as_abort_bindings(as, diff);
+			abort_all(as, diff);
 		err = 0;
 		goto err_diff;
 	}
 
-	publish(as, old, new);
-	if (diff) {
-		virt_as_commit_bindings(as, diff);
-		virt_as_diff_free(diff);
-	}
-	/* Only now: the diff pointed into the old map. */
-	virt_as_start_drain(as);
+	follow(as, old, new, diff);
 	return 0;
 
 err_diff:
@@ -193,7 +252,8 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 
 	request->out_index = VIRT_AS_NO_INDEX;
 	request->out_generation = 0;
-	err = lock_drained(as, request->flags);
+	request->published = false;
+	err = virt_as_lock_drained(as, request->flags);
 	if (err)
 		goto out;
 	err = commit_locked(as, request);
@@ -203,11 +263,14 @@ int virt_as_commit_map(struct virt_as *as, struct virt_as_request *request)
 		goto out;
 
 	request->out_generation = published;
+	request->published = !(request->flags & VIRT_AS_COMMIT_TRY);
 	if (request->flags & (VIRT_AS_COMMIT_TRY | VIRT_AS_COMMIT_NOWAIT))
 		return 0;
 	/* Later commits may have come: ours has drained before them. */
 	err = wait_event_freezable(as->wait, virt_as_drained_to(as, published));
-	return err ? -EINTR : 0;
+	if (err)
+		return -EINTR;
+	return request->handover ? virt_as_handover(request->handover, published) : 0;
 
 out:
 	/* Else nobody could tell it from the interruption of a later wait. */

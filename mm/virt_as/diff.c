@@ -17,13 +17,6 @@
 #include "diff.h"
 #include "map.h"
 
-static bool same_region(const struct virt_as_region *a,
-			const struct virt_as_region *b)
-{
-	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
-	       a->type == b->type && a->perms == b->perms;
-}
-
 static void fill(struct virt_as_diff *diff, const struct virt_as_map *old,
 		 const struct virt_as_map *new)
 {
@@ -42,7 +35,8 @@ static void fill(struct virt_as_diff *diff, const struct virt_as_map *old,
 			diff->added[diff->nr_added++] = &new->regions[j++];
 			continue;
 		}
-		if (!common || !same_region(&old->regions[i], &new->regions[j])) {
+		if (!common ||
+		    !virt_as_region_same(&old->regions[i], &new->regions[j])) {
 			diff->removed[diff->nr_removed++] = &old->regions[i];
 			diff->added[diff->nr_added++] = &new->regions[j];
 		}

@@ -16,13 +16,9 @@
  * began before it, and a job may begin in the middle of one, inside a section
  * that the grace period is still waiting for.
  *
- * A user of the old map sleeps for as long as the owner's page faults do, which
- * may be for ever, and any user can have many address spaces. So the drains of
- * one must not use up what others need. A grace period in the background takes
- * some jiffies at best and, while it lasts, a look at the readers every few
- * jiffies. An expedited one is much quicker and takes a kernel thread while it
- * lasts, so there are MAX_EXPEDITED of these at a time; whoever finds them taken
- * is slower, not stuck.
+ * A user of the old map sleeps for as long as the owner's page faults do; grace.c
+ * says how that is waited for. A log may be open: then the last put first takes what
+ * was written by way of the old map into the logs (log_commit.c).
  *
  * At most one map drains at a time in an address space, which bounds its memory
  * to two maps.
@@ -34,25 +30,15 @@
  * virt_as::draining.
  */
 #include <linux/atomic.h>
-#include <linux/build_bug.h>
 #include <linux/workqueue.h>
 
 #include <trace/events/virt_as.h>
 
 #include "drain.h"
+#include "grace.h"
+#include "log_commit.h"
 #include "map.h"
 #include "object.h"
-
-/*
- * Expedited grace periods under way at a time, in all. Every NUMA node runs at
- * least WQ_DFL_MIN_ACTIVE items of an unbound workqueue, so none of these ever
- * stands behind another, which may be stuck.
- */
-#define MAX_EXPEDITED	8
-static_assert(MAX_EXPEDITED <= WQ_DFL_MIN_ACTIVE);
-
-static struct workqueue_struct *expedite_wq;
-static atomic_t nr_expedited = ATOMIC_INIT(0);
 
 /**
  * virt_as_drained_to - nobody uses a map older than that of a generation
@@ -83,6 +69,7 @@ static void free_draining(struct virt_as *as)
 {
 	u64 generation = as->draining->generation + 1;
 
+	virt_as_logs_drained(as);
 	virt_as_release_map(as->draining);
 	as->draining = NULL;
 
@@ -111,21 +98,14 @@ void virt_as_put_map(struct virt_as *as, struct virt_as_map *map)
 		queue_work(system_unbound_wq, &as->drain_work);
 }
 
-static void wait_expedited(struct work_struct *work)
+static void sections_ended(struct virt_as_grace *grace, bool may_sleep)
 {
-	struct virt_as *as = container_of(work, struct virt_as, expedite_work);
+	struct virt_as *as = container_of(grace, struct virt_as, drain_grace);
 
-	synchronize_srcu_expedited(&as->srcu);
-	atomic_dec(&nr_expedited);
-	if (refcount_dec_and_test(&as->draining->users))
+	if (!may_sleep)
+		virt_as_put_map(as, as->draining);
+	else if (refcount_dec_and_test(&as->draining->users))
 		free_draining(as);
-}
-
-static void background_over(struct rcu_head *rcu)
-{
-	struct virt_as *as = container_of(rcu, struct virt_as, drain_rcu);
-
-	virt_as_put_map(as, as->draining);
 }
 
 /**
@@ -135,7 +115,7 @@ static void background_over(struct rcu_head *rcu)
 void virt_as_init_drain(struct virt_as *as)
 {
 	as->drained_generation = as->generation;
-	INIT_WORK(&as->expedite_work, wait_expedited);
+	virt_as_grace_setup(&as->drain_grace, &as->srcu, sections_ended);
 	INIT_WORK(&as->drain_work, run_drain_work);
 	init_waitqueue_head(&as->wait);
 }
@@ -150,10 +130,7 @@ void virt_as_start_drain(struct virt_as *as)
 {
 	lockdep_assert_held(&as->commit_lock);
 
-	if (atomic_add_unless(&nr_expedited, 1, MAX_EXPEDITED))
-		queue_work(expedite_wq, &as->expedite_work);
-	else
-		call_srcu(&as->srcu, &as->drain_rcu, background_over);
+	virt_as_grace_start(&as->drain_grace);
 }
 
 /**
@@ -165,18 +142,6 @@ void virt_as_start_drain(struct virt_as *as)
  */
 void virt_as_finish_drain(struct virt_as *as)
 {
-	flush_work(&as->expedite_work);
-	srcu_barrier(&as->srcu);
+	virt_as_grace_finish(&as->drain_grace);
 	flush_work(&as->drain_work);
-}
-
-int __init virt_as_drain_init(void)
-{
-	expedite_wq = alloc_workqueue("virt_as_drain", WQ_UNBOUND, MAX_EXPEDITED);
-	return expedite_wq ? 0 : -ENOMEM;
-}
-
-void virt_as_drain_exit(void)
-{
-	destroy_workqueue(expedite_wq);
 }

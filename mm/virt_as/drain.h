@@ -7,9 +7,6 @@
 struct virt_as;
 struct virt_as_map;
 
-int virt_as_drain_init(void);
-void virt_as_drain_exit(void);
-
 void virt_as_init_drain(struct virt_as *as);
 void virt_as_start_drain(struct virt_as *as);
 void virt_as_finish_drain(struct virt_as *as);

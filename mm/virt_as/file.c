@@ -88,6 +88,7 @@ static void file_show_fdinfo(struct seq_file *m, struct file *file)
 
 	idx = srcu_read_lock(&as->srcu);
 	map = srcu_dereference(as->map, &as->srcu);
+	seq_printf(m, "virt_as-id:\t%u\n", as->id);
 	seq_printf(m, "virt_as-owner:\t%d\n", owner_pid(m, map));
 	show_rights(m, vf->rights);
 	seq_printf(m, "virt_as-generation:\t%llu\n", map->generation);
@@ -99,6 +100,7 @@ static void file_show_fdinfo(struct seq_file *m, struct file *file)
 	srcu_read_unlock(&as->srcu, idx);
 
 	seq_printf(m, "virt_as-bindings:\t%u\n", READ_ONCE(as->nr_bindings));
+	seq_printf(m, "virt_as-logs:\t%u\n", READ_ONCE(as->nr_logs));
 	seq_printf(m, "virt_as-commits:\t%lld\n", atomic64_read(&as->commits));
 	seq_printf(m, "virt_as-refused:\t%lld\n", atomic64_read(&as->refused));
 	seq_printf(m, "virt_as-remote:\t%lld\n",

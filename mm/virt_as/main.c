@@ -9,8 +9,8 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 
-#include "drain.h"
 #include "file.h"
+#include "grace.h"
 #include "object.h"
 #include "syscall.h"
 
@@ -21,6 +21,10 @@ MODULE_PARM_DESC(max_regions, "Regions in a map (1 to 65536)");
 unsigned int virt_as_max_bindings __read_mostly = 1024;
 module_param_named(max_bindings, virt_as_max_bindings, uint, 0444);
 MODULE_PARM_DESC(max_bindings, "Bindings to an address space");
+
+unsigned int virt_as_max_logs __read_mostly = 64;
+module_param_named(max_logs, virt_as_max_logs, uint, 0444);
+MODULE_PARM_DESC(max_logs, "Dirty logs of an address space");
 
 unsigned long virt_as_max_logged_pages __read_mostly = 1UL << 30;
 module_param_named(max_logged_pages, virt_as_max_logged_pages, ulong, 0444);
@@ -52,12 +56,12 @@ static int __init virt_as_init(void)
 		       MAX_MAX_REGIONS);
 		return -EINVAL;
 	}
-	err = virt_as_drain_init();
+	err = virt_as_grace_init();
 	if (err)
 		return err;
 	err = virt_as_object_init();
 	if (err)
-		goto err_drain;
+		goto err_grace;
 	err = misc_register(&device);
 	if (err)
 		goto err_object;
@@ -66,8 +70,8 @@ static int __init virt_as_init(void)
 
 err_object:
 	virt_as_object_exit();
-err_drain:
-	virt_as_drain_exit();
+err_grace:
+	virt_as_grace_exit();
 	return err;
 }
 
@@ -75,7 +79,7 @@ static void __exit virt_as_exit(void)
 {
 	misc_deregister(&device);
 	virt_as_object_exit();
-	virt_as_drain_exit();
+	virt_as_grace_exit();
 }
 
 module_init(virt_as_init);

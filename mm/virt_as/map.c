@@ -175,6 +175,7 @@ static void make_region(struct virt_as_region *region,
 	region->type = entry->type;
 	region->perms = entry->perms;
 	region->flags = entry->flags;
+	region->live = NULL;
 }
 
 /*
@@ -267,6 +268,7 @@ static void make_changed(struct virt_as_region *region,
 	if (entry->op == VIRT_AS_OP_PROTECT)
 		region->perms = entry->perms;
 	region->flags = entry->flags;
+	region->live = NULL;
 }
 
 /* Makes the regions, and in order, if check_entries() could not. */

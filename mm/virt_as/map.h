@@ -31,6 +31,7 @@ struct pid;
  * @nr_by_hva: number of regions that have an hva
  * @nr_aliases: number of regions that share an hva with another one
  * @logged_pages: pages of all regions that dirty logs cover
+ * @logged: regions have live bits; see live.c
  * @regions: in the order of @keys
  * @by_hva: indices of regions, in the order of their hvas
  * @hva_reach: highest last hva of @by_hva[0] .. @by_hva[i], so ascending
@@ -50,6 +51,7 @@ struct virt_as_map {
 	u32 nr_by_hva;
 	u32 nr_aliases;
 	u64 logged_pages;
+	bool logged;
 	struct virt_as_region *regions;
 	u64 *hva_reach;
 	u32 *by_hva;
@@ -82,6 +84,14 @@ virt_as_map_alias(const struct virt_as_map *map, u64 hva, u64 hva_last,
 static inline u64 virt_as_region_hva_last(const struct virt_as_region *region)
 {
 	return region->hva + (region->len - 1);
+}
+
+/* Of maps of the same owner. */
+static inline bool virt_as_region_same(const struct virt_as_region *a,
+				       const struct virt_as_region *b)
+{
+	return a->gpa == b->gpa && a->len == b->len && a->hva == b->hva &&
+	       a->type == b->type && a->perms == b->perms;
 }
 
 static inline bool virt_as_region_has(const struct virt_as_region *region,

@@ -23,10 +23,13 @@
 #include <trace/events/virt_as.h>
 
 #include "drain.h"
+#include "grace.h"
+#include "live.h"
+#include "log.h"
 #include "map.h"
 #include "object.h"
 
-/* Frees address spaces; module unload waits for it. */
+/* Frees address spaces, and ends their logging; module unload waits for it. */
 static struct workqueue_struct *free_wq;
 
 static atomic_t last_id = ATOMIC_INIT(0);
@@ -39,6 +42,7 @@ static atomic_t last_id = ATOMIC_INIT(0);
  */
 void virt_as_release_map(struct virt_as_map *map)
 {
+	virt_as_live_release(map);
 	put_pid(map->owner);
 	mmdrop(map->mm);
 	virt_as_map_free(map);
@@ -51,8 +55,10 @@ static void free_as(struct work_struct *work)
 	if (as->job_wq)
 		destroy_workqueue(as->job_wq);
 	virt_as_finish_drain(as);
+	virt_as_finish_sync(as);
 	cleanup_srcu_struct(&as->srcu);
 	virt_as_release_map(rcu_access_pointer(as->map));
+	kfree(as->words);
 	kfree(as);
 }
 
@@ -98,6 +104,8 @@ struct virt_as *virt_as_alloc(void)
 	mutex_init(&as->commit_lock);
 	mutex_init(&as->bindings_lock);
 	INIT_LIST_HEAD(&as->bindings);
+	virt_as_setup_sync(as);
+	virt_as_setup_logs(as);
 
 	err = init_srcu_struct(&as->srcu);
 	if (err)
@@ -139,6 +147,20 @@ void virt_as_put(struct virt_as *as)
 		return;
 	trace_virt_as_destroy(as->id);
 	queue_work(free_wq, &as->free_work);
+}
+
+/**
+ * virt_as_queue - run something for an address space that may outlive its files
+ * @as: the address space, on which the work item drops a reference
+ * @work: of @as; not again while it is pending
+ *
+ * Context: Any that may take a spinlock.
+ */
+void virt_as_queue(struct virt_as *as, struct work_struct *work)
+{
+	virt_as_get(as);
+	if (!queue_work(free_wq, work))
+		virt_as_put(as);
 }
 
 int __init virt_as_object_init(void)

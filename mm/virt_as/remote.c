@@ -70,6 +70,8 @@ static_assert(MAX_JOBS <= WQ_DFL_MIN_ACTIVE);
  * @done: completed when @left is known
  * @as: the address space, referenced
  * @map: the map that @segment came from, counted, with its mm held by mm_users
+ * @srcu_idx: of a read-side critical section from its begin to its end, for live bits
+ *	and for HARVEST_SYNC, which waits for what was begun before it
  * @segment: where, in the owner's memory
  * @motion: which way
  * @left: bytes not moved
@@ -81,6 +83,7 @@ struct job {
 	struct completion done;
 	struct virt_as *as;
 	struct virt_as_map *map;
+	int srcu_idx;
 	struct virt_as_segment segment;
 	enum virt_as_motion motion;
 	size_t left;
@@ -106,6 +109,20 @@ static void put_job(struct job *job)
 	kfree(job);
 }
 
+/*
+ * The section may be gone with the task, so a log may have been opened that waited
+ * for neither section nor job: it looks for live bits when it has written.
+ */
+static void mark_job(struct job *job)
+{
+	/*
+	 * Data before the look at virt_as_region::live. Pairs with the grace period in
+	 * virt_as_log_open(), which has a full barrier after live bits are attached.
+	 */
+	smp_mb();
+	virt_as_mark_segment(&job->segment, 0, job->segment.len);
+}
+
 static void run_job(struct work_struct *work)
 {
 	struct job *job = container_of(work, struct job, work);
@@ -116,6 +133,9 @@ static void run_job(struct work_struct *work)
 	job->left = virt_as_direct_transfer(&job->segment, job->buf, job->motion);
 	kthread_unuse_mm(mm);
 	mmput_async(mm);
+	if (job->motion != VIRT_AS_READ)
+		mark_job(job);
+	srcu_up_read(&as->srcu, job->srcu_idx);
 	virt_as_put_map(as, job->map);
 
 	complete(&job->done);
@@ -181,6 +201,7 @@ static void start_job(struct job *job, struct virt_as_section *section,
 	virt_as_get(job->as);
 	job->map = (struct virt_as_map *)section->map;
 	refcount_inc(&job->map->users);
+	job->srcu_idx = srcu_down_read(&job->as->srcu);
 	mmget(job->map->mm);
 	queue_work(wq, &job->work);
 }

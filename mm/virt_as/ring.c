@@ -292,6 +292,7 @@ int virt_as_store_word(struct virt_as_section *section,
 	else
 		err = store_remote(section, &segment, &stored);
 	barrier_after_store(order);
+	virt_as_mark_segment(&segment, 0, width);
 	return err;
 }
 EXPORT_SYMBOL_GPL(virt_as_store_word);
@@ -311,8 +312,12 @@ static __always_inline int exchange(struct virt_as_section *section,
 	if (segment.type == VIRT_AS_TYPE_DEVICE)
 		return -EOPNOTSUPP;
 	if (likely(section->reach != VIRT_AS_REACH_REMOTE))
-		return user_cmpxchg(section, &segment, word);
-	return virt_as_remote_atomic(section, &segment, page_cmpxchg, word, true);
+		err = user_cmpxchg(section, &segment, word);
+	else
+		err = virt_as_remote_atomic(section, &segment, page_cmpxchg, word, true);
+	if (!err)
+		virt_as_mark_segment(&segment, 0, word->width);
+	return err;
 }
 
 /**

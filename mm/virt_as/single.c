@@ -28,6 +28,23 @@ static noinline ssize_t move_in_section(struct virt_as *as,
 				    cache, gpa, buf, len, write);
 }
 
+/*
+ * The end of a write to a region that is logged. Not in line, and the last thing that
+ * is called, so that nothing has to be saved for it where nobody logs.
+ */
+static noinline ssize_t write_logged(struct virt_as *as, int idx,
+				     const struct virt_as_region *region,
+				     void __user *at, const void *buf, size_t len)
+{
+	size_t left = _inline_copy_to_user(at, buf, len);
+
+	virt_as_written(region, region->gpa + ((unsigned long)at - region->hva), len);
+	/* For sparse: move() has begun it. */
+	__acquire(&as->srcu);
+	srcu_read_unlock(&as->srcu, idx);
+	return likely(!left) ? len : virt_as_stopped(len - left);
+}
+
 static __always_inline ssize_t move(struct virt_as_binding *binding,
 				    struct virt_as_cache *cache, u64 gpa,
 				    void *buf, size_t len, bool write)
@@ -35,6 +52,7 @@ static __always_inline ssize_t move(struct virt_as_binding *binding,
 	u32 right = write ? VIRT_AS_RIGHT_WRITE : VIRT_AS_RIGHT_READ;
 	u32 perm = write ? VIRT_AS_PERM_WRITE : VIRT_AS_PERM_READ;
 	struct virt_as *as = binding->as;
+	const struct virt_as_region *region;
 	const struct virt_as_map *map;
 	size_t left;
 	void __user *at;
@@ -51,6 +69,12 @@ static __always_inline ssize_t move(struct virt_as_binding *binding,
 	if (likely(map->mm == current->mm &&
 		   virt_as_at_hand(map->cookie, right, cache, gpa, len, perm, &at) &&
 		   check_copy_size(buf, len, write))) {
+		region = cache->ways[0];
+		/* Who opens a log waits for us, so it is enough to ask once. */
+		if (write && unlikely(data_race(region->live))) {
+			__release(&as->srcu);
+			return write_logged(as, idx, region, at, buf, len);
+		}
 		if (write)
 			left = _inline_copy_to_user(at, buf, len);
 		else

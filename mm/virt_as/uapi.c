@@ -2,74 +2,25 @@
 /*
  * The ioctls: structures in, structures out. What they mean is elsewhere.
  *
- * Each call copies its structure in by copy_struct_from_user() and hands it to a
- * handler, which copies it out again if it has an answer. User memory is touched
- * here (and in syscall.c) alone, and with no lock held. Handlers check flags and
- * rights; map.c checks what a map is made of.
+ * command.c copies the structure of a call in and hands it to a handler, which copies
+ * it out again if it has an answer. User memory is touched here, there, in log_file.c
+ * and syscall.c alone, and with no lock held. Handlers check flags and rights; map.c
+ * checks what a map is made of.
  */
-#include <linux/build_bug.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
 #include <trace/events/virt_as.h>
 
+#include "command.h"
 #include "commit.h"
 #include "file.h"
+#include "handover.h"
+#include "live.h"
+#include "log_file.h"
 #include "map.h"
 #include "object.h"
-
-union argument {
-	u32 size;
-	struct virt_as_create create;
-	struct virt_as_info info;
-	struct virt_as_commit commit;
-	struct virt_as_get_map get_map;
-	struct virt_as_restrict restrict_;
-};
-
-/**
- * struct command - one ioctl
- * @cmd: its number
- * @size: of the structure that this kernel knows
- * @min_size: of the structure as it was first published
- * @run: does it, and copies the structure out if it has something to say;
- *	returns what the ioctl returns
- */
-struct command {
-	unsigned int cmd;
-	u32 size;
-	u32 min_size;
-	long (*run)(struct virt_as_file *vf, union argument *arg,
-		    void __user *user);
-};
-
-#define COMMAND(_cmd, _type, _last, _run) {				\
-	.cmd = (_cmd),							\
-	.size = sizeof(_type),						\
-	.min_size = offsetofend(_type, _last),				\
-	.run = (_run),							\
-}
-
-/* Copies out as much of a structure as both sides know. */
-static int reply(void __user *user, const union argument *arg, u32 known)
-{
-	return copy_to_user(user, arg, min(arg->size, known)) ? -EFAULT : 0;
-}
-
-/* Holes or another size would break programs that were built before. */
-static void __maybe_unused build_check_abi(void)
-{
-	BUILD_BUG_ON(sizeof(struct virt_as_create) != 8);
-	BUILD_BUG_ON(sizeof(struct virt_as_info) != 64);
-	BUILD_BUG_ON(offsetof(struct virt_as_info, out_generation) != 40);
-	BUILD_BUG_ON(sizeof(struct virt_as_entry) != 64);
-	BUILD_BUG_ON(offsetof(struct virt_as_entry, gpa) != 16);
-	BUILD_BUG_ON(sizeof(struct virt_as_commit) != 40);
-	BUILD_BUG_ON(offsetof(struct virt_as_commit, out_generation) != 32);
-	BUILD_BUG_ON(sizeof(struct virt_as_get_map) != 32);
-	BUILD_BUG_ON(sizeof(struct virt_as_restrict) != 16);
-}
 
 /**
  * virt_as_create_file - make an address space and an fd with all rights on it
@@ -95,8 +46,7 @@ int virt_as_create_file(const struct virt_as_create *create)
 	return fd;
 }
 
-static long run_create(struct virt_as_file *vf, union argument *arg,
-		       void __user *user)
+static long run_create(void *context, union virt_as_argument *arg, void __user *user)
 {
 	return virt_as_create_file(&arg->create);
 }
@@ -111,6 +61,7 @@ static void fill_file_info(struct virt_as_file *vf, struct virt_as_info *info)
 	info->out_drained_generation = READ_ONCE(as->drained_generation);
 	info->out_rights = vf->rights;
 	info->out_nr_bindings = READ_ONCE(as->nr_bindings);
+	info->out_nr_logs = READ_ONCE(as->nr_logs);
 
 	idx = srcu_read_lock(&as->srcu);
 	map = srcu_dereference(as->map, &as->srcu);
@@ -119,9 +70,9 @@ static void fill_file_info(struct virt_as_file *vf, struct virt_as_info *info)
 	srcu_read_unlock(&as->srcu, idx);
 }
 
-static long run_info(struct virt_as_file *vf, union argument *arg,
-		     void __user *user)
+static long run_info(void *context, union virt_as_argument *arg, void __user *user)
 {
+	struct virt_as_file *vf = context;
 	struct virt_as_info *info = &arg->info;
 	int err;
 
@@ -130,14 +81,15 @@ static long run_info(struct virt_as_file *vf, union argument *arg,
 	*info = (struct virt_as_info) {
 		.size = info->size,
 		.out_abi = VIRT_AS_ABI,
-		.out_features = VIRT_AS_FEATURE_ADOPT,
+		.out_features = VIRT_AS_FEATURE_ADOPT | VIRT_AS_FEATURE_LOG,
 		.out_max_regions = virt_as_max_regions,
 		.out_max_bindings = virt_as_max_bindings,
 		.out_max_logged_pages = virt_as_max_logged_pages,
+		.out_max_logs = virt_as_max_logs,
 	};
 	if (vf)
 		fill_file_info(vf, info);
-	err = reply(user, arg, sizeof(*info));
+	err = virt_as_reply(user, arg, sizeof(*info));
 	if (!err && vf)
 		WRITE_ONCE(vf->seen, info->out_generation);
 	return err;
@@ -148,9 +100,10 @@ static int check_commit(struct virt_as_file *vf,
 {
 	const u32 known = VIRT_AS_COMMIT_REPLACE | VIRT_AS_COMMIT_TRY |
 			  VIRT_AS_COMMIT_NOWAIT | VIRT_AS_COMMIT_ADOPT |
-			  VIRT_AS_COMMIT_EXPECT;
+			  VIRT_AS_COMMIT_EXPECT | VIRT_AS_COMMIT_HANDOVER;
 	bool adopt = commit->flags & VIRT_AS_COMMIT_ADOPT;
 	bool replace = commit->flags & VIRT_AS_COMMIT_REPLACE;
+	bool handover = commit->flags & VIRT_AS_COMMIT_HANDOVER;
 	u32 need = VIRT_AS_RIGHT_COMMIT;
 
 	if (commit->flags & ~known)
@@ -159,6 +112,11 @@ static int check_commit(struct virt_as_file *vf,
 		return -EINVAL;
 	if (!(commit->flags & VIRT_AS_COMMIT_EXPECT) &&
 	    commit->expected_generation)
+		return -EINVAL;
+
+	if (handover && commit->flags & (VIRT_AS_COMMIT_TRY | VIRT_AS_COMMIT_NOWAIT))
+		return -EINVAL;
+	if (!handover && (commit->log_fd || commit->nr_extents || commit->extents))
 		return -EINVAL;
 
 	if (adopt)
@@ -191,57 +149,79 @@ static struct virt_as_entry *copy_entries(const struct virt_as_commit *commit)
 	return entries;
 }
 
-/* A commit whose wait was interrupted after it was published is none. */
-static void note_refusal(struct virt_as *as, const struct virt_as_commit *commit,
+/* A commit that failed in a wait or a hand-over after it was published is none. */
+static void note_refusal(struct virt_as *as, const struct virt_as_request *request,
 			 int err)
 {
-	if (err == -EINTR && commit->out_generation)
+	if (request->published)
 		return;
 	atomic64_inc(&as->refused);
-	trace_virt_as_refuse(as->id, err, commit->out_index);
+	trace_virt_as_refuse(as->id, err, request->out_index);
 }
 
-static long run_commit(struct virt_as_file *vf, union argument *arg,
-		       void __user *user)
+/* From the structure's copy in the kernel to what it asks for, all in the kernel. */
+static int carry_out(struct virt_as_file *vf, struct virt_as_commit *commit,
+		     struct virt_as_request *request)
 {
-	struct virt_as_commit *commit = &arg->commit;
-	struct virt_as_request request = {
-		.flags = commit->flags,
-		.expected_generation = commit->expected_generation,
-		.nr_entries = commit->nr_entries,
-	};
+	struct virt_as_handover handover;
 	struct virt_as_entry *entries;
+	int err;
+
+	err = check_commit(vf, commit);
+	if (err)
+		return err;
+	entries = copy_entries(commit);
+	if (IS_ERR(entries))
+		return PTR_ERR(entries);
+	request->entries = entries;
+	if (commit->flags & VIRT_AS_COMMIT_HANDOVER) {
+		err = virt_as_handover_begin(vf->as, commit, &handover);
+		if (err)
+			goto out_entries;
+		request->handover = &handover;
+	}
+	err = virt_as_commit_map(vf->as, request);
+	if (request->handover) {
+		handover.reap.out_more &= request->published;
+		virt_as_handover_finish(&handover, commit);
+	}
+
+out_entries:
+	kvfree(entries);
+	return err;
+}
+
+static long run_commit(void *context, union virt_as_argument *arg, void __user *user)
+{
+	struct virt_as_file *vf = context;
+	struct virt_as_commit *answer = &arg->commit;
+	struct virt_as_request request = {
+		.flags = answer->flags,
+		.expected_generation = answer->expected_generation,
+		.nr_entries = answer->nr_entries,
+	};
 	int err;
 
 	/*
 	 * A caller who cannot be answered is refused while nothing is done. If
 	 * the answer fails later, the result of the commit still counts.
 	 */
-	commit->out_index = VIRT_AS_NO_INDEX;
-	commit->out_generation = 0;
-	err = reply(user, arg, sizeof(*commit));
+	answer->out_index = VIRT_AS_NO_INDEX;
+	answer->out_generation = 0;
+	answer->out_nr_extents = 0;
+	answer->out_more = 0;
+	err = virt_as_reply(user, arg, sizeof(*answer));
 	if (err)
 		return err;
 
 	request.out_index = VIRT_AS_NO_INDEX;
 	request.out_generation = READ_ONCE(vf->as->generation);
-	err = check_commit(vf, commit);
+	err = carry_out(vf, answer, &request);
+	answer->out_index = request.out_index;
+	answer->out_generation = request.out_generation;
+	virt_as_reply(user, arg, sizeof(*answer));
 	if (err)
-		goto out;
-	entries = copy_entries(commit);
-	if (IS_ERR(entries)) {
-		err = PTR_ERR(entries);
-		goto out;
-	}
-	request.entries = entries;
-	err = virt_as_commit_map(vf->as, &request);
-	kvfree(entries);
-out:
-	commit->out_index = request.out_index;
-	commit->out_generation = request.out_generation;
-	reply(user, arg, sizeof(*commit));
-	if (err)
-		note_refusal(vf->as, commit, err);
+		note_refusal(vf->as, &request, err);
 	return err;
 }
 
@@ -271,9 +251,9 @@ static struct virt_as_entry *list_map(const struct virt_as_map *map)
 	return entries;
 }
 
-static long run_get_map(struct virt_as_file *vf, union argument *arg,
-			void __user *user)
+static long run_get_map(void *context, union virt_as_argument *arg, void __user *user)
 {
+	struct virt_as_file *vf = context;
 	struct virt_as_get_map *get_map = &arg->get_map;
 	void __user *to = u64_to_user_ptr(get_map->entries);
 	struct virt_as_entry *entries = NULL;
@@ -295,7 +275,7 @@ static long run_get_map(struct virt_as_file *vf, union argument *arg,
 		entries = list_map(map);
 	srcu_read_unlock(&as->srcu, idx);
 
-	err = reply(user, arg, sizeof(*get_map));
+	err = virt_as_reply(user, arg, sizeof(*get_map));
 	if (!entries)
 		return err ?: -EMSGSIZE;
 	if (IS_ERR(entries))
@@ -307,9 +287,9 @@ static long run_get_map(struct virt_as_file *vf, union argument *arg,
 	return err;
 }
 
-static long run_restrict(struct virt_as_file *vf, union argument *arg,
-			 void __user *user)
+static long run_restrict(void *context, union virt_as_argument *arg, void __user *user)
 {
+	struct virt_as_file *vf = context;
 	u32 rights = arg->restrict_.rights;
 
 	if (arg->restrict_.flags || rights & ~VIRT_AS_RIGHTS)
@@ -321,54 +301,53 @@ static long run_restrict(struct virt_as_file *vf, union argument *arg,
 	return virt_as_file_open(vf->as, rights);
 }
 
-static const struct command device_commands[] = {
-	COMMAND(VIRT_AS_CREATE, struct virt_as_create, flags, run_create),
-	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
-};
-
-static const struct command file_commands[] = {
-	COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
-	COMMAND(VIRT_AS_COMMIT, struct virt_as_commit, out_generation,
-		run_commit),
-	COMMAND(VIRT_AS_GET_MAP, struct virt_as_get_map, out_generation,
-		run_get_map),
-	COMMAND(VIRT_AS_RESTRICT, struct virt_as_restrict, __reserved,
-		run_restrict),
-};
-
-static const struct command *find_command(const struct command *commands,
-					  size_t nr, unsigned int cmd)
+static long run_log(void *context, union virt_as_argument *arg, void __user *user)
 {
-	size_t i;
+	struct virt_as_file *vf = context;
 
-	for (i = 0; i < nr; i++) {
-		if (commands[i].cmd == cmd)
-			return &commands[i];
-	}
-	return NULL;
+	if (arg->log.flags & ~VIRT_AS_LOG_ALL_DIRTY)
+		return -EOPNOTSUPP;
+	if (!(vf->rights & VIRT_AS_RIGHT_LOG))
+		return -EPERM;
+	return virt_as_log_file_open(vf->as, arg->log.flags, arg->log.threshold);
 }
 
-static long run_command(const struct command *command, struct virt_as_file *vf,
-			void __user *user)
+static long run_mark(void *context, union virt_as_argument *arg, void __user *user)
 {
-	union argument arg;
-	u32 size;
-	int err;
+	struct virt_as_file *vf = context;
+	const struct virt_as_map *map;
+	struct virt_as *as = vf->as;
+	int err, idx;
 
-	if (get_user(size, (u32 __user *)user))
-		return -EFAULT;
-	if (size < command->min_size)
+	if (arg->mark.flags)
+		return -EOPNOTSUPP;
+	if (!arg->mark.len)
 		return -EINVAL;
-	if (size > PAGE_SIZE)
-		return -E2BIG;
-	err = copy_struct_from_user(&arg, command->size, user, size);
-	if (err)
-		return err;
-	/* It may have been written to in between; what was checked is what counts. */
-	arg.size = size;
-
-	return command->run(vf, &arg, user);
+	if (!(vf->rights & VIRT_AS_RIGHT_WRITE))
+		return -EPERM;
+	idx = srcu_read_lock(&as->srcu);
+	map = srcu_dereference(as->map, &as->srcu);
+	err = virt_as_mark_map(map, arg->mark.gpa, arg->mark.len);
+	srcu_read_unlock(&as->srcu, idx);
+	return err;
 }
+
+static const struct virt_as_command device_commands[] = {
+	VIRT_AS_COMMAND(VIRT_AS_CREATE, struct virt_as_create, flags, run_create),
+	VIRT_AS_COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
+};
+
+static const struct virt_as_command file_commands[] = {
+	VIRT_AS_COMMAND(VIRT_AS_INFO, struct virt_as_info, out_nr_bindings, run_info),
+	VIRT_AS_COMMAND(VIRT_AS_COMMIT, struct virt_as_commit, out_generation,
+			run_commit),
+	VIRT_AS_COMMAND(VIRT_AS_GET_MAP, struct virt_as_get_map, out_generation,
+			run_get_map),
+	VIRT_AS_COMMAND(VIRT_AS_RESTRICT, struct virt_as_restrict, __reserved,
+			run_restrict),
+	VIRT_AS_COMMAND(VIRT_AS_LOG, struct virt_as_log_open, threshold, run_log),
+	VIRT_AS_COMMAND(VIRT_AS_MARK, struct virt_as_mark, len, run_mark),
+};
 
 /**
  * virt_as_device_ioctl - ioctl of /dev/virt_as
@@ -380,12 +359,8 @@ static long run_command(const struct command *command, struct virt_as_file *vf,
  */
 long virt_as_device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct command *command;
-
-	command = find_command(device_commands, ARRAY_SIZE(device_commands), cmd);
-	if (!command)
-		return -ENOTTY;
-	return run_command(command, NULL, (void __user *)arg);
+	return virt_as_run_command(device_commands, ARRAY_SIZE(device_commands), cmd,
+				   NULL, (void __user *)arg);
 }
 
 /**
@@ -398,10 +373,6 @@ long virt_as_device_ioctl(struct file *file, unsigned int cmd, unsigned long arg
  */
 long virt_as_file_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	const struct command *command;
-
-	command = find_command(file_commands, ARRAY_SIZE(file_commands), cmd);
-	if (!command)
-		return -ENOTTY;
-	return run_command(command, file->private_data, (void __user *)arg);
+	return virt_as_run_command(file_commands, ARRAY_SIZE(file_commands), cmd,
+				   file->private_data, (void __user *)arg);
 }

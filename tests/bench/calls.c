@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <linux/vhost.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,6 @@
 #include <x86intrin.h>
 #include "guest.h"
 
-#define GIB		0x40000000ULL
 #define BATCH		50
 #define MAX_BATCHES	2000
 
@@ -249,51 +247,6 @@ static int vhost_tables_free(struct guest *g)
 	return 0;
 }
 
-/* A VM of one GiB, which is logged; nothing of it was ever written. */
-static int log_vm = -1;
-static void *log_bits, *log_ram;
-
-static int log_open(struct guest *g)
-{
-	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	struct kvm_userspace_memory_region region = {
-		.memory_size = GIB, .flags = KVM_MEM_LOG_DIRTY_PAGES,
-	};
-
-	(void)g;
-	log_ram = mmap(NULL, GIB, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	region.userspace_addr = (uintptr_t)log_ram;
-	log_bits = malloc(GIB / PAGE / 8);
-	log_vm = ioctl(kvm, KVM_CREATE_VM, 0);
-	close(kvm);
-	if (log_ram == MAP_FAILED || !log_bits || log_vm < 0)
-		return -ENOMEM;
-	return sys(ioctl(log_vm, KVM_SET_USER_MEMORY_REGION, &region));
-}
-
-static int log_get(struct guest *g)
-{
-	struct kvm_dirty_log log = { .dirty_bitmap = log_bits };
-
-	(void)g;
-	return sys(ioctl(log_vm, KVM_GET_DIRTY_LOG, &log));
-}
-
-static int log_check(struct guest *g)
-{
-	const char *bits = log_bits;
-	int err = 0;
-
-	(void)g;
-	for (size_t i = 0; i < GIB / PAGE / 8; i++)
-		err |= bits[i] ? -EIO : 0;
-	close(log_vm);
-	munmap(log_ram, GIB);
-	free(log_bits);
-	return err;
-}
-
 static const struct call calls[] = {
 	{ "nothing", 1, 1, nothing, nothing, nothing },
 	{ "pread", 1, BATCH, before_copy, as_pread, after_copy },
@@ -312,7 +265,6 @@ static const struct call calls[] = {
 	{ "IOMMU_IOAS_MAP", 0, 0, iommu_clear, iommu_build, nothing },
 	{ "IOMMU_IOAS_UNMAP, IOMMU_IOAS_MAP", 0, 2, nothing, iommu_replace, iommu_restore },
 	{ "VHOST_SET_MEM_TABLE", 0, 2, vhost_tables_build, vhost_replace, vhost_tables_free },
-	{ "KVM_GET_DIRTY_LOG", 1, 2, log_open, log_get, log_check },
 };
 
 const struct call *call_find(const char *name)
@@ -320,6 +272,9 @@ const struct call *call_find(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (!strcmp(calls[i].name, name))
 			return &calls[i];
+	for (const struct call *call = log_calls; call->name; call++)
+		if (!strcmp(call->name, name))
+			return call;
 	return NULL;
 }
 

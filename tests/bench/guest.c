@@ -167,6 +167,14 @@ static int open_as(struct guest *g)
 	return build_maps(g) ?: as_commit(g, g->fds[AS], g->maps[0], g->nr);
 }
 
+static int open_log(struct guest *g)
+{
+	struct virt_as_log_open log = { .size = sizeof(log) };
+
+	g->fds[LOG] = ioctl(g->fds[AS], VIRT_AS_LOG, &log);
+	return g->fds[LOG] < 0 ? -errno : 0;
+}
+
 static int open_bench(struct guest *g)
 {
 	struct vab_guest_arg arg = {
@@ -206,7 +214,7 @@ struct guest *guest_open(__u32 nr, bool logged)
 		g->ram = NULL;
 	if (step("memory", g->ram && !madvise(g->ram, len, MADV_NOHUGEPAGE) &&
 		 !madvise(g->ram, len, MADV_DONTFORK) ? 0 : -errno) ||
-	    step("virt_as", open_as(g)) ||
+	    step("virt_as", open_as(g)) || (logged && step("log", open_log(g))) ||
 	    (nr <= MAX_PEERS && (step("kvm", open_kvm(g)) ||
 				 step("iommufd", open_iommu(g)) ||
 				 step("vhost", open_vhost(g)))) ||

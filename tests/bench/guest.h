@@ -16,11 +16,13 @@
 
 #define LEN		64			/* bytes of a copy */
 #define PAGE		0x1000ULL
+#define GIB		0x40000000ULL
 #define REGION_LEN	0x10000ULL
 #define GPA		0x100000000ULL
 #define GPA_STRIDE	(2 * REGION_LEN)	/* holes between the regions */
 #define MAX_REGIONS	32764			/* as many as KVM can have */
 #define SHUFFLED	2
+#define MAX_LOGS	64
 #define MAX_PEERS	512			/* the peers take too long for more */
 
 /* The peers only for up to MAX_PEERS regions. */
@@ -30,6 +32,7 @@ enum guest_fd {
 	IOMMU,		/* /dev/iommu */
 	VCPU,		/* of KVM, to be closed before it */
 	KVM,		/* a VM */
+	LOG,		/* a dirty log of the address space, if it is logged */
 	AS,		/* an address space */
 	DEVICE,		/* /dev/virt_as */
 	NR_FDS,
@@ -38,7 +41,8 @@ enum guest_fd {
 /**
  * struct guest - a guest
  * @nr: regions
- * @logged: KVM logs dirty pages
+ * @logged: there is a dirty log, and KVM logs
+ * @size: of the row, if its sizes are something else than a number of regions
  * @ram: one region more than it has
  * @fds: what was opened, or -1
  * @ioas: the map in @fds[IOMMU]
@@ -54,6 +58,7 @@ enum guest_fd {
 struct guest {
 	__u32 nr;
 	bool logged;
+	__u32 size;
 	char *ram;
 	int fds[NR_FDS];
 	__u32 ioas;
@@ -96,6 +101,14 @@ struct call {
 	int (*operate)(struct guest *g);
 	int (*after)(struct guest *g);
 };
+
+/* logs.c: ends with one without a name. */
+#define DIRTY		1000	/* pages, if the row does not say how many */
+extern const struct call log_calls[];
+void space_close(void);
+
+/* memory.c */
+int memory_count(struct guest *g, const char *what, double *value);
 
 const struct call *call_find(const char *name);
 int call_count(struct guest *g, const struct call *call, unsigned int batches,

@@ -148,4 +148,7 @@ s64 vat_execute(struct vat_executor *x, struct vat_op *op, void *data);
 /* torn.c */
 int vat_torn(struct vat_executor *x, struct vat_torn *torn);
 
+/* scribble.c */
+int vat_scribble(struct vat_executor *x, struct vat_scribble *s);
+
 #endif /* _VIRT_AS_TEST_CONSUMER_H */

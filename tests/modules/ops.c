@@ -294,6 +294,12 @@ s64 vat_execute(struct vat_executor *x, struct vat_op *op, void *data)
 		if (op->len != sizeof(struct vat_torn))
 			return -EINVAL;
 		return vat_torn(x, data);
+	case VAT_OP_SCRIBBLE:
+		if (x->open)
+			return -EBUSY;
+		if (op->len != sizeof(struct vat_scribble))
+			return -EINVAL;
+		return vat_scribble(x, data);
 	}
 	return x->open ? do_in_section(x, cache, op, data) : -ENOTCONN;
 }

@@ -37,6 +37,7 @@ static bool has_data(const struct vat_op *op)
 	case VAT_OP_WRITE:
 	case VAT_OP_READ:
 	case VAT_OP_TORN:
+	case VAT_OP_SCRIBBLE:
 		return op->len;
 	}
 	return false;

@@ -144,6 +144,7 @@ enum {
 	VAT_OP_READ,		/* as COPY_FROM, with a section of its own */
 	VAT_OP_GATE,		/* wait until vat_mock::hold is 0 */
 	VAT_OP_TORN,		/* many sections; @data: struct vat_torn */
+	VAT_OP_SCRIBBLE,	/* many writes; @data: struct vat_scribble */
 	VAT_NR_OPS,
 };
 
@@ -290,6 +291,63 @@ struct vat_torn {
 	__aligned_u64 clock;
 	__aligned_u64 stamps[VAT_MAX_STAMPS];
 	struct vat_tally tally;
+};
+
+/* Ways to write: bits of vat_scribble::kinds. Bytes have the number + 1 above. */
+enum {
+	VAT_SCRIBBLE_COPY,	/* virt_as_copy_to() */
+	VAT_SCRIBBLE_ITER,	/* virt_as_copy_from_iter() */
+	VAT_SCRIBBLE_ZERO,	/* virt_as_zero() */
+	VAT_SCRIBBLE_STORE16,
+	VAT_SCRIBBLE_STORE32,
+	VAT_SCRIBBLE_STORE64,
+	VAT_SCRIBBLE_CMPXCHG,
+	VAT_SCRIBBLE_SEGMENT,	/* by host address, then virt_as_mark_segment() */
+	VAT_SCRIBBLE_MARK,	/* by host address, then virt_as_mark_gpa() */
+	VAT_SCRIBBLE_SINGLE,	/* virt_as_write(), which has a section of its own */
+	VAT_NR_SCRIBBLES,
+};
+
+struct vat_window {
+	__aligned_u64 gpa;
+	__aligned_u64 len;
+};
+
+#define VAT_MAX_WINDOWS	16
+
+/**
+ * struct vat_scribble - data of VAT_OP_SCRIBBLE
+ * @groups: how many groups of writes to make, most of them one section each
+ * @per_section: writes in a group
+ * @kinds: bits of the ways to write, not 0; by host address only where the
+ *	owner's memory is the caller's or the caller is the thread
+ * @nr_windows: length of @windows
+ * @stretch_us: sleep in the middle of every @stretch_every-th section
+ * @stretch_every: 0: never
+ * @seed: of the random numbers, not 0; updated
+ * @beat: gpa of a __u64 that @beats is stored to in each section; 0: none
+ * @beats: writes made; updated
+ * @refused: attempts that met a hole or a read-only region; added to
+ * @outrun: compare-exchanges that found another value; added to
+ * @done: writes made, by kind; added to
+ * @windows: where writes begin; they may go past the end
+ *
+ * vat_op::ret is 0 or the errno that ended it early.
+ */
+struct vat_scribble {
+	__u32 groups;
+	__u32 per_section;
+	__u32 kinds;
+	__u32 nr_windows;
+	__u32 stretch_us;
+	__u32 stretch_every;
+	__aligned_u64 seed;
+	__aligned_u64 beat;
+	__aligned_u64 beats;
+	__aligned_u64 refused;
+	__aligned_u64 outrun;
+	__aligned_u64 done[VAT_NR_SCRIBBLES];
+	struct vat_window windows[VAT_MAX_WINDOWS];
 };
 
 #endif /* _VIRT_AS_TEST_H */

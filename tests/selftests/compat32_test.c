@@ -144,7 +144,7 @@ static void test_info(int as)
 		struct virt_as_info info;
 		__u32 tail;
 	} longer = { .info.size = sizeof(longer) };
-	struct virt_as_info info = { .size = sizeof(info) - 1 };
+	struct virt_as_info info = { .size = 63 };
 
 	check(call(as, VIRT_AS_INFO, &info) == -EINVAL, "info_too_short");
 	longer.tail = 1;
@@ -174,6 +174,35 @@ static void test_restrict(int as, __u64 gpa)
 	check(pwrite64_(fd, &byte, 1, gpa) == -EPERM, "restricted_pwrite");
 }
 
+/* Addresses of buffers are 64 bits wide, and so are those of the guest. */
+static void test_log(int as, __u64 gpa)
+{
+	struct virt_as_log_open attr = { .size = sizeof(attr) };
+	struct virt_as_mark mark = { .size = sizeof(mark), .gpa = gpa + PG, .len = 1 };
+	struct virt_as_extent extents[2];
+	struct virt_as_harvest h = {
+		.size = sizeof(h), .last = ~0ULL, .page_size = PG,
+		.buffer = (__u32)extents, .nr_extents = 2,
+	};
+	struct virt_as_extents clear = {
+		.size = sizeof(clear), .extents = (__u32)extents, .nr_extents = 1,
+	};
+	int log = call(as, VIRT_AS_LOG, &attr);
+
+	check(log >= 0, "log");
+	check(call(as, VIRT_AS_MARK, &mark) == 0, "mark");
+	h.flags = VIRT_AS_HARVEST_PEEK;
+	check(call(log, VIRT_AS_LOG_HARVEST, &h) == 0 && h.out_pages == 1 &&
+	      h.out_nr_extents == 1 && extents[0].gpa == gpa + PG &&
+	      extents[0].len == PG, "peek");
+	h.flags = 0;
+	h.buffer |= 1ULL << 32;
+	check(call(log, VIRT_AS_LOG_HARVEST, &h) == -EFAULT, "harvest_high_address");
+	check(call(log, VIRT_AS_LOG_CLEAR, &clear) == 0 && clear.out_done == 1, "clear");
+	h.buffer = (__u32)extents;
+	check(call(log, VIRT_AS_LOG_HARVEST, &h) == 0 && h.out_pages == 0, "harvest");
+}
+
 int main(void)
 {
 	struct virt_as_create create = { .size = sizeof(create) };
@@ -185,15 +214,16 @@ int main(void)
 	mem = mmap(NULL, LEN, PROT_READ | PROT_WRITE,
 		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	printf("# address spaces are made by /dev/virt_as, as in any 32-bit program\n");
-	printf("TAP version 13\n1..34\n");
+	printf("TAP version 13\n1..40\n");
 	check(my_syscall3(NR_CREATE, NULL, 0, 0) == -ENOSYS, "no_system_call");
 	dev = my_syscall4(__NR_openat, AT_FDCWD, "/dev/virt_as", O_RDWR, 0);
 	check(dev >= 0, "open");
 	/* As the 64-bit test has it. */
-	check(sizeof(long) == 4 && sizeof(struct virt_as_info) == 64 &&
+	check(sizeof(long) == 4 && sizeof(struct virt_as_info) == 72 &&
 	      sizeof(struct virt_as_entry) == 64 &&
-	      sizeof(struct virt_as_commit) == 40 &&
-	      sizeof(struct virt_as_get_map) == 32, "layout");
+	      sizeof(struct virt_as_commit) == 64 &&
+	      sizeof(struct virt_as_get_map) == 32 &&
+	      sizeof(struct virt_as_harvest) == 80, "layout");
 	check(call(dev, VIRT_AS_COMMIT, &create) == -ENOTTY, "wrong_file");
 	as = call(dev, VIRT_AS_CREATE, &create);
 	check(as >= 0, "create");
@@ -206,7 +236,8 @@ int main(void)
 	test_map(as, gpa);
 	test_info(as);
 	test_restrict(as, gpa);
-	check(number == 33, "all_were_run");
+	test_log(as, gpa);
+	check(number == 39, "all_were_run");
 
 	printf("# Totals: pass:%d fail:%d xfail:0 xpass:0 skip:0 error:0\n",
 	       number - failed, failed);

@@ -4,7 +4,7 @@
  */
 #include <sys/mount.h>
 
-#include "common.h"
+#include "log.h"
 
 FIXTURE(fdinfo) {
 	struct virt_as_entry base[2];
@@ -40,32 +40,39 @@ TEST_F(fdinfo, of_no_address_space)
 	close(dev);
 }
 
-TEST_F(fdinfo, every_line_once_and_in_order)
+/* Whether the file has all these lines, in this order, and no other of ours. */
+static const char *lines_wrong(int fd, const char * const *want, size_t nr)
 {
-	static const char * const want[] = {
-		"owner", "rights", "generation", "drained", "regions", "aliases",
-		"logged-pages", "bindings", "commits", "refused", "remote",
-	};
-	char path[64], line[256];
+	static char line[256];
+	char path[64], key[64];
+	const char *wrong = "";
 	size_t seen = 0;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", self->as);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	f = fopen(path, "r");
-	ASSERT_NE(NULL, f);
-	while (fgets(line, sizeof(line), f)) {
-		char key[64];
-
+	if (!f)
+		return "no such file";
+	while (!*wrong && fgets(line, sizeof(line), f)) {
 		if (strncmp(line, "virt_as-", 8))
 			continue;
-		ASSERT_LT(seen, ARRAY_SIZE(want));
-		snprintf(key, sizeof(key), "virt_as-%s:\t", want[seen]);
-		EXPECT_EQ(0, strncmp(line, key, strlen(key)))
-			TH_LOG("%s", line);
+		snprintf(key, sizeof(key), "virt_as-%s:\t", seen < nr ? want[seen] : "");
+		if (strncmp(line, key, strlen(key)))
+			wrong = line;
 		seen++;
 	}
 	fclose(f);
-	EXPECT_EQ(ARRAY_SIZE(want), seen);
+	return !*wrong && seen != nr ? "not all the lines" : wrong;
+}
+
+TEST_F(fdinfo, every_line_once_and_in_order)
+{
+	static const char * const want[] = {
+		"id", "owner", "rights", "generation", "drained", "regions", "aliases",
+		"logged-pages", "bindings", "logs", "commits", "refused", "remote",
+	};
+
+	EXPECT_STREQ("", lines_wrong(self->as, want, ARRAY_SIZE(want)));
 }
 
 TEST_F(fdinfo, of_a_new_one)
@@ -77,6 +84,7 @@ TEST_F(fdinfo, of_a_new_one)
 	EXPECT_EQ(0, NUMBER("aliases"));
 	EXPECT_EQ(0, NUMBER("logged-pages"));
 	EXPECT_EQ(0, NUMBER("bindings"));
+	EXPECT_EQ(0, NUMBER("logs"));
 	EXPECT_EQ(0, NUMBER("commits"));
 	EXPECT_EQ(0, NUMBER("refused"));
 	EXPECT_EQ(0, NUMBER("remote"));
@@ -171,6 +179,74 @@ TEST_F(fdinfo, seen_by_a_child)
 	EXPECT_EQ(0, child_status(child));
 	EXPECT_EQ(1, NUMBER("remote"));
 	EXPECT_EQ(owner, NUMBER("owner"));
+}
+
+#define LOG(key)	fdinfo_number(log, "virt_as-log-" key)
+
+TEST_F(fdinfo, of_a_log)
+{
+	static const char * const want[] = {
+		"id", "log-dirty", "log-covered", "log-threshold", "log-harvests",
+		"log-harvested", "log-restored",
+	};
+	int log = log_open_with(self->as, VIRT_AS_LOG_ALL_DIRTY, 77), other;
+
+	ASSERT_LE(0, log);
+	EXPECT_STREQ("", lines_wrong(log, want, ARRAY_SIZE(want)));
+	/* By that it is known which address space it is of. */
+	EXPECT_EQ(NUMBER("id"), fdinfo_number(log, "virt_as-id"));
+	EXPECT_EQ(0, LOG("dirty"));
+	EXPECT_EQ(0, LOG("covered"));
+	EXPECT_EQ(0, LOG("harvests"));
+	EXPECT_EQ(0, LOG("harvested"));
+	EXPECT_EQ(0, LOG("restored"));
+	EXPECT_EQ(77, LOG("threshold"));
+	EXPECT_EQ(1, NUMBER("logs"));
+	other = log_open(self->as);
+	ASSERT_LE(0, other);
+	EXPECT_EQ(2, NUMBER("logs"));
+	close(log);
+	EXPECT_EQ(1, NUMBER("logs"));
+	EXPECT_EQ(0, fdinfo_number(other, "virt_as-log-threshold"));
+	close(other);
+	EXPECT_EQ(0, NUMBER("logs"));
+}
+
+TEST_F(fdinfo, of_a_log_in_use)
+{
+	struct virt_as_harvest h = log_range(0, TOP, 0);
+	struct virt_as_entry gone = as_remove(0, 4 * PG);
+	int log;
+
+	ASSERT_EQ(0, as_replace(self->as, self->base, 2));
+	log = log_open_with(self->as, VIRT_AS_LOG_ALL_DIRTY, 0);
+	ASSERT_LE(0, log);
+	EXPECT_EQ(4, LOG("dirty"));
+	/* Bits are for 64 pages at a time. */
+	EXPECT_EQ(64, LOG("covered"));
+	EXPECT_DIRTY("0+4", log);
+	EXPECT_EQ(4, LOG("dirty"));
+	/* What is reported counts, also if only to look at. */
+	EXPECT_EQ(4, LOG("harvested"));
+	EXPECT_EQ(1, LOG("harvests"));
+	/* What cannot be delivered is restored. */
+	EXPECT_EQ(-EFAULT, log_harvest(log, &h, NULL, 4));
+	EXPECT_EQ(4, LOG("restored"));
+	EXPECT_EQ(4, LOG("dirty"));
+	EXPECT_EQ(4, LOG("harvested"));
+	EXPECT_TAKEN("0+4", log);
+	EXPECT_EQ(8, LOG("harvested"));
+	EXPECT_EQ(3, LOG("harvests"));
+	EXPECT_EQ(4, LOG("restored"));
+	EXPECT_EQ(0, LOG("dirty"));
+	EXPECT_EQ(0, log_mark(log, PG, PG));
+	EXPECT_EQ(1, LOG("dirty"));
+	ASSERT_EQ(0, as_change(self->as, &gone, 1));
+	EXPECT_EQ(1, LOG("dirty"));
+	EXPECT_EQ(0, log_clear(log, 0, 4 * PG));
+	EXPECT_EQ(0, LOG("dirty"));
+	EXPECT_EQ(8, LOG("harvested"));
+	close(log);
 }
 
 /* Where the owner has no number, it is 0. */

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * poll() of an address space: POLLIN for a map that INFO has not told this file
- * of, POLLOUT when nothing drains, and that both wake who waits.
+ * of, POLLOUT when nothing drains, and that both wake who waits; and of a log: POLLIN
+ * from a threshold on.
  */
 #include <sys/epoll.h>
 
+#include "log.h"
 #include "uffd.h"
 
 FIXTURE(poll) {
@@ -297,6 +299,112 @@ TEST_F(drain, signal_ends_the_wait)
 	EXPECT_EQ(1, wait_for(self->as, POLLOUT));
 	EXPECT_EQ(0, as_change(self->as, NULL, 0));
 	EXPECT_EQ(4, as_generation(self->as));
+}
+
+FIXTURE(threshold) {
+	struct virt_as_entry ram;
+	int as;
+	int log;
+};
+
+/* Eight pages, and a log that tells from three on. */
+FIXTURE_SETUP(threshold)
+{
+	self->as = as_create();
+	ASSERT_LE(0, self->as);
+	self->ram = as_ram(0, 8 * PG, guest_alloc(8 * PG));
+	ASSERT_EQ(0, as_replace(self->as, &self->ram, 1));
+	self->log = log_open_with(self->as, 0, 3);
+	ASSERT_LE(0, self->log);
+}
+
+FIXTURE_TEARDOWN(threshold)
+{
+	close(self->log);
+	close(self->as);
+}
+
+TEST_F(threshold, of_pages)
+{
+	EXPECT_EQ(0, as_poll(self->log, POLLIN, 0));
+	for (int round = 0; round < 3; round++) {
+		ASSERT_EQ(1, as_pwrite(self->as, "x", 1, 0));
+		ASSERT_EQ(1, as_pwrite(self->as, "x", 1, 9));
+		ASSERT_EQ(2, as_pwrite(self->as, "xx", 2, 4 * PG - 1));
+		/* Nobody harvests, and it finds out by itself. */
+		EXPECT_EQ(POLLIN, as_poll(self->log, POLLIN, HANG_MS));
+		EXPECT_DIRTY("0 3+2", self->log);
+		EXPECT_EQ(POLLIN, as_poll(self->log, POLLIN, 0));
+		EXPECT_STREQ("3", log_text(self->log, 0, AT(3), AT(4) - 1));
+		EXPECT_EQ(0, as_poll(self->log, POLLIN, 0));
+		/* Two are dirty, and remain two. */
+		ASSERT_EQ(1, as_pwrite(self->as, "x", 1, AT(4)));
+		EXPECT_DIRTY("0 4", self->log);
+		EXPECT_EQ(0, as_poll(self->log, POLLIN, 250));
+		log_take(self->log);
+	}
+}
+
+TEST_F(threshold, of_marks_and_commits)
+{
+	struct virt_as_entry more = as_ram(1ULL << 40, 8 * PG, guest_alloc(8 * PG));
+
+	EXPECT_EQ(0, log_mark(self->log, AT(100), 3 * PG));
+	EXPECT_EQ(POLLIN, as_poll(self->log, POLLIN, HANG_MS));
+	EXPECT_EQ(0, log_clear(self->log, AT(100), PG));
+	EXPECT_EQ(0, as_poll(self->log, POLLIN, 0));
+	ASSERT_EQ(0, as_change(self->as, &more, 1));
+	EXPECT_EQ(POLLIN, as_poll(self->log, POLLIN, HANG_MS));
+	log_take(self->log);
+	EXPECT_EQ(0, as_poll(self->log, POLLIN, 0));
+	ASSERT_EQ(0, as_mark(self->as, PG, 3 * PG));
+	EXPECT_EQ(POLLIN, as_poll(self->log, POLLIN, HANG_MS));
+}
+
+/* 0 is never; ALL_DIRTY can be enough from the beginning. */
+TEST_F(threshold, from_the_beginning)
+{
+	const __u32 all = VIRT_AS_LOG_ALL_DIRTY;
+	int never = log_open_with(self->as, all, 0);
+	int enough = log_open_with(self->as, all, 8);
+	int more = log_open_with(self->as, all, 9);
+
+	ASSERT_LE(0, more);
+	EXPECT_EQ(POLLIN, as_poll(enough, POLLIN, HANG_MS));
+	EXPECT_EQ(0, as_poll(never, POLLIN, 250));
+	EXPECT_EQ(0, as_poll(more, POLLIN, 0));
+	EXPECT_EQ(0, as_poll(self->log, POLLIN, 0));
+	close(never);
+	close(enough);
+	close(more);
+}
+
+TEST_F(threshold, wakes_who_waits)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	pid_t child;
+
+	ASSERT_LE(0, epoll);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->log, &event));
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	for (int i = 0; i < 3; i++) {
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child) {
+			ASSERT_EQ(1, wait_for(self->log, POLLIN));
+			_exit(0);
+		}
+		ASSERT_EQ(0, await_state(child, 'S'));
+		/* The last one by little: it is not the first write that wakes. */
+		ASSERT_EQ(1, as_pwrite(self->as, "x", 1, AT(1)));
+		EXPECT_DIRTY("1", self->log);
+		ASSERT_EQ(2, as_pwrite(self->as, "xx", 2, AT(3) - 1));
+		EXPECT_EQ(0, child_status(child));
+		EXPECT_EQ(1, epoll_wait(epoll, &event, 1, HANG_MS));
+		EXPECT_TAKEN("1+3", self->log);
+	}
+	close(epoll);
 }
 
 TEST_HARNESS_MAIN

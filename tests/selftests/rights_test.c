@@ -5,7 +5,7 @@
  */
 #include <grp.h>
 
-#include "common.h"
+#include "log.h"
 
 #define NR_MASKS	(VIRT_AS_RIGHTS + 1)
 
@@ -84,8 +84,9 @@ TEST_F_TIMEOUT(rights, matrix, 60)
 		bool r = mask & VIRT_AS_RIGHT_READ;
 		bool w = mask & VIRT_AS_RIGHT_WRITE;
 		bool c = mask & VIRT_AS_RIGHT_COMMIT;
+		bool l = mask & VIRT_AS_RIGHT_LOG;
 		bool a = (mask & can_adopt) == can_adopt;
-		int fd = as_restrict(self->as, mask);
+		int fd = as_restrict(self->as, mask), log;
 		struct iovec iov;
 		__u32 nr = 1;
 		char byte;
@@ -102,6 +103,13 @@ TEST_F_TIMEOUT(rights, matrix, 60)
 		EXPECT_EQ(w ? 1 : -EPERM, sys(write(fd, &byte, 1)));
 		EXPECT_EQ(w ? 1 : -EPERM, sys(pwritev(fd, &iov, 1, PG + 1)));
 		EXPECT_TRUE(!w || self->mem[PG] == byte);
+		EXPECT_EQ(w ? 0 : -EPERM, as_mark(fd, PG, 1));
+		EXPECT_EQ(w ? -ENOENT : -EPERM, as_mark(fd, 1ULL << 40, 1));
+		log = log_open(fd);
+		EXPECT_EQ(l, log >= 0);
+		EXPECT_TRUE(l || log == -EPERM);
+		if (l)
+			close(log);
 		if (c) {
 			EXPECT_EQ(0, as_change(fd, NULL, 0));
 			EXPECT_EQ(0, as_replace(fd, &self->base, 1));
@@ -153,6 +161,26 @@ TEST_F(rights, dup_and_fork_keep_them)
 		_exit(0);
 	}
 	EXPECT_EQ(0, child_status(child));
+}
+
+/* A log has no rights: it tells what is dirty, and of nothing else. */
+TEST_F(rights, log_gives_none)
+{
+	int fd = as_restrict(self->as, VIRT_AS_RIGHT_LOG);
+	int log = log_open(fd);
+	char byte;
+
+	ASSERT_LE(0, log);
+	EXPECT_EQ(1, as_pwrite(self->as, "x", 1, PG));
+	EXPECT_TAKEN("1", log);
+	EXPECT_GT(0, as_pread(log, &byte, 1, PG));
+	EXPECT_GT(0, as_pwrite(log, &byte, 1, PG));
+	EXPECT_EQ(-ENOTTY, as_restrict(log, 0));
+	/* It remains when the file is closed that it was opened by. */
+	close(fd);
+	EXPECT_EQ(1, as_pwrite(self->as, "x", 1, 2 * PG));
+	EXPECT_TAKEN("2", log);
+	close(log);
 }
 
 /* The file that RESTRICT made lives on without the one it came from. */
@@ -321,6 +349,7 @@ TEST_F(other_user, gets_its_rights_and_no_more)
 		EXPECT_EQ(r ? 100 : -EPERM, as_pread(fd, buf, 100, 0));
 		EXPECT_EQ(r ? 'a' : 0, buf[99]);
 		EXPECT_EQ(w ? 1 : -EPERM, as_pwrite(fd, "n", 1, 2 * PG));
+		EXPECT_EQ(w ? 0 : -EPERM, as_mark(fd, 2 * PG, 1));
 		EXPECT_EQ(c ? -EXDEV : -EPERM, as_change(fd, NULL, 0));
 		EXPECT_EQ(c ? -EXDEV : -EPERM, as_replace(fd, NULL, 0));
 		EXPECT_EQ(0, as_get_map(fd, &got, &nr));

@@ -13,21 +13,29 @@ union argument {
 	struct virt_as_commit commit;
 	struct virt_as_get_map get_map;
 	struct virt_as_restrict restricted;
+	struct virt_as_log_open log;
+	struct virt_as_mark mark;
+	struct virt_as_harvest harvest;
+	struct virt_as_extents extents;
 };
 
 FIXTURE(call) {
 	char *page;
 	int dev;
 	int as;
+	int log;
 	int fd;
 };
 
 FIXTURE_VARIANT(call) {
 	unsigned long number;
 	size_t size;
+	size_t least;		/* as first published, where that was less; or 0 */
 	size_t flags;
 	size_t reserved;	/* 0: has no such field */
+	__u32 known;		/* flags that are */
 	bool on_dev;
+	bool on_log;
 	bool makes_fd;
 	bool has_out;
 };
@@ -43,6 +51,7 @@ FIXTURE_VARIANT_ADD(call, create) {
 FIXTURE_VARIANT_ADD(call, info_dev) {
 	.number = VIRT_AS_INFO,
 	.size = sizeof(struct virt_as_info),
+	.least = 64,
 	.flags = offsetof(struct virt_as_info, flags),
 	.on_dev = true,
 	.has_out = true,
@@ -51,6 +60,7 @@ FIXTURE_VARIANT_ADD(call, info_dev) {
 FIXTURE_VARIANT_ADD(call, info) {
 	.number = VIRT_AS_INFO,
 	.size = sizeof(struct virt_as_info),
+	.least = 64,
 	.flags = offsetof(struct virt_as_info, flags),
 	.has_out = true,
 };
@@ -58,7 +68,9 @@ FIXTURE_VARIANT_ADD(call, info) {
 FIXTURE_VARIANT_ADD(call, commit) {
 	.number = VIRT_AS_COMMIT,
 	.size = sizeof(struct virt_as_commit),
+	.least = 40,
 	.flags = offsetof(struct virt_as_commit, flags),
+	.known = 0x3f,
 	.has_out = true,
 };
 
@@ -78,13 +90,86 @@ FIXTURE_VARIANT_ADD(call, restrict_rights) {
 	.makes_fd = true,
 };
 
+FIXTURE_VARIANT_ADD(call, log) {
+	.number = VIRT_AS_LOG,
+	.size = sizeof(struct virt_as_log_open),
+	.flags = offsetof(struct virt_as_log_open, flags),
+	.known = VIRT_AS_LOG_ALL_DIRTY,
+	.makes_fd = true,
+};
+
+FIXTURE_VARIANT_ADD(call, mark) {
+	.number = VIRT_AS_MARK,
+	.size = sizeof(struct virt_as_mark),
+	.flags = offsetof(struct virt_as_mark, flags),
+};
+
+FIXTURE_VARIANT_ADD(call, harvest) {
+	.number = VIRT_AS_LOG_HARVEST,
+	.size = sizeof(struct virt_as_harvest),
+	.flags = offsetof(struct virt_as_harvest, flags),
+	.reserved = offsetof(struct virt_as_harvest, __reserved),
+	.known = 0x7,
+	.on_log = true,
+	.has_out = true,
+};
+
+FIXTURE_VARIANT_ADD(call, log_clear) {
+	.number = VIRT_AS_LOG_CLEAR,
+	.size = sizeof(struct virt_as_extents),
+	.flags = offsetof(struct virt_as_extents, flags),
+	.on_log = true,
+	.has_out = true,
+};
+
+FIXTURE_VARIANT_ADD(call, log_mark) {
+	.number = VIRT_AS_LOG_MARK,
+	.size = sizeof(struct virt_as_extents),
+	.flags = offsetof(struct virt_as_extents, flags),
+	.on_log = true,
+	.has_out = true,
+};
+
+/* The fields without which a call is refused; all others may be 0. */
+static void set_fields(unsigned long number, void *arg)
+{
+	union argument *a = arg;
+
+	switch (number) {
+	case VIRT_AS_MARK:
+		a->mark.len = 1;
+		break;
+	case VIRT_AS_LOG_HARVEST:
+		a->harvest.last = ~0ULL;
+		a->harvest.page_size = PG;
+		break;
+	}
+}
+
+/* An argument that is good, but for @size. */
+static union argument argument(unsigned long number, __u32 size)
+{
+	union argument arg = { .size = 0 };
+
+	set_fields(number, &arg);
+	arg.size = size;
+	return arg;
+}
+
 FIXTURE_SETUP(call)
 {
+	const struct virt_as_entry nohva = as_add(0, PG, NULL, VIRT_AS_TYPE_NOHVA, RW);
+	struct virt_as_log_open log = { .size = sizeof(log) };
+
 	self->dev = open(DEVICE, O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->dev);
 	self->as = as_create();
 	ASSERT_LE(0, self->as);
-	self->fd = variant->on_dev ? self->dev : self->as;
+	self->log = as_ioctl(self->as, VIRT_AS_LOG, &log);
+	ASSERT_LE(0, self->log);
+	if (variant->number == VIRT_AS_MARK)
+		ASSERT_EQ(0, as_replace(self->as, &nohva, 1));
+	self->fd = variant->on_dev ? self->dev : variant->on_log ? self->log : self->as;
 	self->page = mmap(NULL, 2 * PG, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->page);
@@ -93,6 +178,7 @@ FIXTURE_SETUP(call)
 
 FIXTURE_TEARDOWN(call)
 {
+	close(self->log);
 	close(self->dev);
 	close(self->as);
 }
@@ -109,11 +195,29 @@ static long call(int fd, unsigned long number, void *arg)
 
 TEST_F(call, too_short)
 {
-	for (__u32 size = 0; size < variant->size; size++) {
-		union argument arg = { .size = size };
+	const __u32 least = variant->least ?: variant->size;
+
+	for (__u32 size = 0; size < least; size++) {
+		union argument arg = argument(variant->number, size);
 
 		EXPECT_EQ(-EINVAL, call(self->fd, variant->number, &arg))
 			TH_LOG("size %u", size);
+	}
+}
+
+/* What was built when there was less of it goes on to work, and gets no more. */
+TEST_F(call, as_it_once_was)
+{
+	const __u32 least = variant->least ?: variant->size;
+
+	for (__u32 size = least; size <= variant->size; size++) {
+		union argument arg = argument(variant->number, size);
+
+		memset((char *)&arg + size, 0xa5, sizeof(arg) - size);
+		EXPECT_EQ(0, call(self->fd, variant->number, &arg))
+			TH_LOG("size %u", size);
+		for (size_t i = size; i < sizeof(arg); i++)
+			ASSERT_EQ(0xa5, ((unsigned char *)&arg)[i]);
 	}
 }
 
@@ -121,6 +225,7 @@ TEST_F(call, exact)
 {
 	void *arg = self->page + PG - variant->size;
 
+	set_fields(variant->number, arg);
 	*(__u32 *)arg = variant->size;
 	EXPECT_EQ(0, call(self->fd, variant->number, arg));
 }
@@ -133,6 +238,7 @@ TEST_F(call, longer_with_zeros)
 		void *arg = self->page + PG - variant->size - more[i];
 
 		memset(self->page, 0, PG);
+		set_fields(variant->number, arg);
 		*(__u32 *)arg = variant->size + more[i];
 		EXPECT_EQ(0, call(self->fd, variant->number, arg))
 			TH_LOG("%u more", more[i]);
@@ -147,6 +253,7 @@ TEST_F(call, longer_with_garbage)
 		char *arg = self->page + PG - variant->size - 64;
 
 		memset(self->page, 0, PG);
+		set_fields(variant->number, arg);
 		*(__u32 *)arg = variant->size + 64;
 		arg[variant->size + at[i]] = 1;
 		EXPECT_EQ(-E2BIG, call(self->fd, variant->number, arg))
@@ -159,6 +266,7 @@ TEST_F(call, longer_than_a_page)
 {
 	char *arg = guest_alloc(3 * PG);
 
+	set_fields(variant->number, arg);
 	*(__u32 *)arg = PG;
 	EXPECT_EQ(0, call(self->fd, variant->number, arg));
 	*(__u32 *)arg = PG + 1;
@@ -171,6 +279,7 @@ TEST_F(call, tail_crosses_unmapped_page)
 {
 	void *arg = self->page + PG - variant->size - 8;
 
+	set_fields(variant->number, arg);
 	*(__u32 *)arg = variant->size + 16;
 	EXPECT_EQ(-EFAULT, call(self->fd, variant->number, arg));
 }
@@ -194,6 +303,7 @@ TEST_F(call, unwritable_reply)
 
 	if (!variant->has_out)
 		return;
+	set_fields(variant->number, arg);
 	*(__u32 *)arg = variant->size;
 	ASSERT_EQ(0, mprotect(self->page, PG, PROT_READ));
 	EXPECT_EQ(-EFAULT, call(self->fd, variant->number, arg));
@@ -201,13 +311,11 @@ TEST_F(call, unwritable_reply)
 
 TEST_F(call, unknown_flags)
 {
-	/* The commit's own flags are commit_test's. */
-	__u32 known = variant->number == VIRT_AS_COMMIT ? 0x1f : 0;
-
+	/* What the known ones do is tested where they are. */
 	for (int bit = 0; bit < 32; bit++) {
-		union argument arg = { .size = variant->size };
+		union argument arg = argument(variant->number, variant->size);
 
-		if (known & (1U << bit))
+		if (variant->known & (1U << bit))
 			continue;
 		*(__u32 *)((char *)&arg + variant->flags) = 1U << bit;
 		EXPECT_EQ(-EOPNOTSUPP, call(self->fd, variant->number, &arg))
@@ -220,7 +328,7 @@ TEST_F(call, reserved)
 	if (!variant->reserved)
 		return;
 	for (int bit = 0; bit < 32; bit++) {
-		union argument arg = { .size = variant->size };
+		union argument arg = argument(variant->number, variant->size);
 
 		*(__u32 *)((char *)&arg + variant->reserved) = 1U << bit;
 		EXPECT_EQ(-EINVAL, call(self->fd, variant->number, &arg))
@@ -230,7 +338,7 @@ TEST_F(call, reserved)
 
 TEST_F(call, input_is_left_alone)
 {
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 
 	ASSERT_EQ(0, call(self->fd, variant->number, &arg));
 	EXPECT_EQ(variant->size, arg.size);
@@ -239,14 +347,14 @@ TEST_F(call, input_is_left_alone)
 
 TEST_F(call, failure_makes_no_fd)
 {
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 	int next = dup(0);
 
 	if (!variant->makes_fd)
 		return;
 	ASSERT_LE(0, next);
 	close(next);
-	*(__u32 *)((char *)&arg + variant->flags) = 1;
+	*(__u32 *)((char *)&arg + variant->flags) = 1U << 31;
 	EXPECT_EQ(-EOPNOTSUPP, call(self->fd, variant->number, &arg));
 	EXPECT_EQ(next, dup(0));
 }
@@ -254,7 +362,7 @@ TEST_F(call, failure_makes_no_fd)
 TEST_F(call, fd_limit)
 {
 	struct rlimit limit;
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 	int next = dup(0);
 
 	if (!variant->makes_fd)
@@ -273,7 +381,7 @@ TEST_F(call, fd_limit)
 
 TEST_F(call, fd_is_close_on_exec)
 {
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 	long fd;
 
 	if (!variant->makes_fd)
@@ -287,7 +395,7 @@ TEST_F(call, fd_is_close_on_exec)
 TEST_F(call, other_encodings)
 {
 	unsigned int nr = _IOC_NR(variant->number);
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 
 	for (int dir = 1; dir < 4; dir++) {
 		unsigned long number = _IOC(dir, VIRT_AS_IOCTL_TYPE, nr,
@@ -302,7 +410,7 @@ TEST_F(call, other_encodings)
 
 TEST_F(call, wrong_file)
 {
-	union argument arg = { .size = variant->size };
+	union argument arg = argument(variant->number, variant->size);
 	int other = variant->on_dev ? self->as : self->dev;
 	int pipes[2];
 
@@ -339,7 +447,7 @@ TEST_F(file, unknown_numbers)
 {
 	union argument arg = { .size = sizeof(arg) };
 
-	for (unsigned int nr = _IOC_NR(VIRT_AS_RESTRICT) + 1; nr < 256; nr++) {
+	for (unsigned int nr = _IOC_NR(VIRT_AS_MARK) + 1; nr < 256; nr++) {
 		unsigned long number = _IO(VIRT_AS_IOCTL_TYPE, nr);
 
 		EXPECT_EQ(-ENOTTY, as_ioctl(self->as, number, &arg));
@@ -378,10 +486,12 @@ TEST_F(file, info_of_device)
 
 	ASSERT_EQ(0, as_info(self->dev, &info));
 	EXPECT_EQ(VIRT_AS_ABI, info.out_abi);
-	EXPECT_EQ(VIRT_AS_FEATURE_ADOPT, info.out_features);
+	EXPECT_EQ(VIRT_AS_FEATURE_ADOPT | VIRT_AS_FEATURE_LOG, info.out_features);
 	EXPECT_LT(0, info.out_max_regions);
 	EXPECT_LT(0, info.out_max_bindings);
 	EXPECT_LT(0, info.out_max_logged_pages);
+	EXPECT_LT(0, info.out_max_logs);
+	EXPECT_EQ(0, info.out_nr_logs);
 	EXPECT_EQ(0, info.out_rights);
 	EXPECT_EQ(0, info.out_generation);
 	EXPECT_EQ(0, info.out_drained_generation);
@@ -400,6 +510,8 @@ TEST_F(file, info_of_new_address_space)
 	EXPECT_EQ(dev.out_max_regions, info.out_max_regions);
 	EXPECT_EQ(dev.out_max_bindings, info.out_max_bindings);
 	EXPECT_EQ(dev.out_max_logged_pages, info.out_max_logged_pages);
+	EXPECT_EQ(dev.out_max_logs, info.out_max_logs);
+	EXPECT_EQ(0, info.out_nr_logs);
 	EXPECT_EQ(VIRT_AS_RIGHTS, info.out_rights);
 	EXPECT_EQ(1, info.out_generation);
 	EXPECT_EQ(1, info.out_drained_generation);
@@ -432,6 +544,7 @@ TEST_F(file, limits_are_the_read_only_parameters)
 	ASSERT_EQ(0, as_info(self->dev, &info));
 	EXPECT_EQ(module_parameter("max_regions"), info.out_max_regions);
 	EXPECT_EQ(module_parameter("max_bindings"), info.out_max_bindings);
+	EXPECT_EQ(module_parameter("max_logs"), info.out_max_logs);
 	EXPECT_EQ(module_parameter("max_logged_pages"),
 		  (long)info.out_max_logged_pages);
 }
@@ -440,14 +553,23 @@ TEST_F(file, limits_are_the_read_only_parameters)
 TEST(layout)
 {
 	EXPECT_EQ(8, sizeof(struct virt_as_create));
-	EXPECT_EQ(64, sizeof(struct virt_as_info));
+	EXPECT_EQ(72, sizeof(struct virt_as_info));
 	EXPECT_EQ(64, sizeof(struct virt_as_entry));
-	EXPECT_EQ(40, sizeof(struct virt_as_commit));
+	EXPECT_EQ(64, sizeof(struct virt_as_commit));
 	EXPECT_EQ(32, sizeof(struct virt_as_get_map));
 	EXPECT_EQ(16, sizeof(struct virt_as_restrict));
+	EXPECT_EQ(16, sizeof(struct virt_as_log_open));
+	EXPECT_EQ(24, sizeof(struct virt_as_mark));
+	EXPECT_EQ(16, sizeof(struct virt_as_extent));
+	EXPECT_EQ(80, sizeof(struct virt_as_harvest));
+	EXPECT_EQ(24, sizeof(struct virt_as_extents));
 	EXPECT_EQ(40, offsetof(struct virt_as_info, out_generation));
 	EXPECT_EQ(16, offsetof(struct virt_as_entry, gpa));
+	EXPECT_EQ(64, offsetof(struct virt_as_info, out_max_logs));
 	EXPECT_EQ(16, offsetof(struct virt_as_commit, entries));
+	EXPECT_EQ(48, offsetof(struct virt_as_commit, extents));
+	EXPECT_EQ(40, offsetof(struct virt_as_harvest, buffer));
+	EXPECT_EQ(64, offsetof(struct virt_as_harvest, out_next));
 	EXPECT_EQ(24, offsetof(struct virt_as_get_map, out_generation));
 }
 

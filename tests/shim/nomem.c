@@ -4,8 +4,9 @@
  *
  *	nomem SEED ROUNDS
  *
- * First maps and diffs alone, then a whole address space: whatever fails is
- * -ENOMEM, nothing leaks, and the old map is what it was.
+ * First maps and diffs alone, then a whole address space, then one with logs
+ * (nomem_logs.c): whatever fails is -ENOMEM, nothing leaks, and the old map is what
+ * it was.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -16,8 +17,9 @@
 #include "check.h"
 #include "commit.h"
 #include "diff.h"
-#include "drain.h"
 #include "gen.h"
+#include "grace.h"
+#include "nomem.h"
 #include "object.h"
 #include "shim.h"
 
@@ -37,26 +39,6 @@ static struct mm_struct owner = {
 	.owner = &owner,
 	.task_size = GEN_USER_END,
 };
-
-/* Calls @what with the first, second, ... allocation failing, until none does. */
-#define SWEEP(counter, what, failed_well)				\
-	do {								\
-		unsigned int nth = 1;					\
-		long live;						\
-									\
-		for (;;) {						\
-			live = shim_alloc_live();			\
-			shim_alloc_fail(nth++);				\
-			what;						\
-			if (!shim_alloc_failed())			\
-				break;					\
-			shim_alloc_fail(0);				\
-			CHECK(failed_well);				\
-			CHECK(shim_alloc_live() == live);		\
-			(counter)++;					\
-		}							\
-		shim_alloc_fail(0);					\
-	} while (0)
 
 static struct virt_as_map *starved_build(struct gen *gen,
 					 const struct virt_as_map *base,
@@ -176,17 +158,22 @@ int main(int argc, char **argv)
 		starve_maps();
 	CHECK(!shim_alloc_live());
 	/* One at a time, as what an address space leaves is freed later. */
-	for (i = 0; i < rounds / 10; i++) {
-		CHECK(!virt_as_drain_init());
+	for (i = 0; i < rounds / 5; i++) {
+		CHECK(!virt_as_grace_init());
 		CHECK(!virt_as_object_init());
-		starve_space();
+		owner.task_size = GEN_USER_END;
+		if (i % 2)
+			starve_space();
+		else
+			nomem_starve_logs(&rng);
 		virt_as_object_exit();
-		virt_as_drain_exit();
+		virt_as_grace_exit();
 		CHECK(!shim_alloc_live());
 	}
 	CHECK(owner.mm_count == 1);
 	naive_free(&naive);
 	naive_free(&next);
+	nomem_free_logs();
 
 	FLOOR(count.whole, rounds);
 	FLOOR(count.changes, rounds / 2);
@@ -194,11 +181,20 @@ int main(int argc, char **argv)
 	FLOOR(count.creates, rounds / 10);
 	FLOOR(count.binds, rounds / 10);
 	FLOOR(count.commits, rounds / 5);
+	FLOOR(nomem_logs.opens, rounds / 2);
+	FLOOR(nomem_logs.commits, rounds / 2);
+	FLOOR(nomem_logs.harvests, rounds / 10);
+	FLOOR(nomem_logs.marks, rounds / 10);
+	FLOOR(nomem_logs.handovers, rounds / 10);
 	printf("counts: seed %llu, failures injected: %llu in whole maps, ",
 	       test_seed, count.whole);
 	printf("%llu in change lists, %llu in diffs, ",
 	       count.changes, count.diffs);
-	printf("%llu in creation, %llu in binding, %llu in commits\n",
+	printf("%llu in creation, %llu in binding, %llu in commits; ",
 	       count.creates, count.binds, count.commits);
+	printf("with logs %llu in opening, %llu in commits, ",
+	       nomem_logs.opens, nomem_logs.commits);
+	printf("%llu in marking, %llu in hand-overs; %llu harvests without memory\n",
+	       nomem_logs.marks, nomem_logs.handovers, nomem_logs.harvests);
 	return 0;
 }

@@ -26,6 +26,7 @@
 #include "binding.h"
 #include "commit.h"
 #include "drain.h"
+#include "grace.h"
 #include "object.h"
 #include "shim.h"
 #include "test.h"
@@ -248,7 +249,7 @@ int main(int argc, char **argv)
 	shim_user_add(HVA, SETS * REGIONS * PAGE_SIZE);
 	/* Now and then there are too many drains in a hurry already. */
 	shim_full_every = 3;
-	CHECK(!virt_as_drain_init());
+	CHECK(!virt_as_grace_init());
 	CHECK(!virt_as_object_init());
 	as = virt_as_alloc();
 	CHECK(!IS_ERR(as));
@@ -270,7 +271,7 @@ int main(int argc, char **argv)
 	}
 	virt_as_put(as);
 	virt_as_object_exit();
-	virt_as_drain_exit();
+	virt_as_grace_exit();
 	shim_user_reset();
 	CHECK(!shim_alloc_live());
 	CHECK(owner.mm_count == 1 && owner.mm_users == 1);

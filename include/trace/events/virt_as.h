@@ -117,6 +117,100 @@ DEFINE_EVENT(virt_as_binding, virt_as_unbind,
 	TP_ARGS(id, owner)
 );
 
+TRACE_EVENT(virt_as_log_open,
+	TP_PROTO(u32 id, u32 flags, u64 threshold),
+	TP_ARGS(id, flags, threshold),
+
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u32, flags)
+		__field(u64, threshold)
+	),
+
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->flags = flags;
+		__entry->threshold = threshold;
+	),
+
+	TP_printk("as=%u flags=0x%x threshold=%llu", __entry->id, __entry->flags,
+		  __entry->threshold)
+);
+
+DECLARE_EVENT_CLASS(virt_as_log_pages,
+	TP_PROTO(u32 id, u64 pages),
+	TP_ARGS(id, pages),
+
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u64, pages)
+	),
+
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->pages = pages;
+	),
+
+	TP_printk("as=%u pages=%llu", __entry->id, __entry->pages)
+);
+
+/* With what was still dirty in it. */
+DEFINE_EVENT(virt_as_log_pages, virt_as_log_close,
+	TP_PROTO(u32 id, u64 pages),
+	TP_ARGS(id, pages)
+);
+
+/* What could not be delivered. */
+DEFINE_EVENT(virt_as_log_pages, virt_as_log_restore,
+	TP_PROTO(u32 id, u64 pages),
+	TP_ARGS(id, pages)
+);
+
+/* One hold of the log lock: pages taken from live bits, and from the log. */
+TRACE_EVENT(virt_as_log_hold,
+	TP_PROTO(u32 id, u32 drained, u32 taken),
+	TP_ARGS(id, drained, taken),
+
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u32, drained)
+		__field(u32, taken)
+	),
+
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->drained = drained;
+		__entry->taken = taken;
+	),
+
+	TP_printk("as=%u drained=%u taken=%u", __entry->id, __entry->drained,
+		  __entry->taken)
+);
+
+TRACE_EVENT(virt_as_log_harvest,
+	TP_PROTO(u32 id, u64 first, u64 next, u64 units, u64 extents),
+	TP_ARGS(id, first, next, units, extents),
+
+	TP_STRUCT__entry(
+		__field(u32, id)
+		__field(u64, first)
+		__field(u64, next)
+		__field(u64, units)
+		__field(u64, extents)
+	),
+
+	TP_fast_assign(
+		__entry->id = id;
+		__entry->first = first;
+		__entry->next = next;
+		__entry->units = units;
+		__entry->extents = extents;
+	),
+
+	TP_printk("as=%u page=0x%llx next=0x%llx units=%llu extents=%llu", __entry->id,
+		  __entry->first, __entry->next, __entry->units, __entry->extents)
+);
+
 #endif /* _TRACE_VIRT_AS_H */
 
 #include <trace/define_trace.h>

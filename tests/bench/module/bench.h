@@ -41,6 +41,7 @@ struct vhost_iotlb;
  * @section: an open section
  * @cache: of the one who runs
  * @segment: what a translation found
+ * @live: what virt_as_mark() is told
  * @srcu: a domain with nothing in it
  * @kvm: the VM
  * @iotlb: the map as vhost has it
@@ -62,6 +63,7 @@ struct vab_guest {
 	struct virt_as_section section;
 	struct virt_as_cache cache;
 	struct virt_as_segment segment;
+	struct virt_as_bits *live;
 
 	struct srcu_struct srcu;
 	struct vab_kvm *kvm;
@@ -161,6 +163,7 @@ static void name(struct vab_guest *g, u32 n, u64 *insns)		\
 /* Each ends with an operation without a name. */
 extern const struct vab_op vab_raw_ops[];
 extern const struct vab_op vab_virt_as_ops[];
+extern const struct vab_op vab_mark_ops[];
 extern const struct vab_op vab_kvm_ops[];
 extern const struct vab_op vab_xinterface_ops[];
 extern const struct vab_op vab_vhost_ops[];

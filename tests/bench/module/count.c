@@ -53,6 +53,7 @@ static const struct vab_op *find_op(const struct vab_guest *g, const char *name)
 	const struct vab_op * const all[] = {
 		vab_raw_ops,
 		g->bound ? vab_virt_as_ops : NULL,
+		g->bound ? vab_mark_ops : NULL,
 		g->kvm ? vab_kvm_ops : NULL,
 		g->kvm ? vab_xinterface_ops : NULL,
 		g->iotlb ? vab_vhost_ops : NULL,

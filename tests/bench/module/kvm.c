@@ -153,6 +153,8 @@ VAB_LOOP(load16, kvm_read_guest(g->kvm->kvm, gpa, &g->value16, sizeof(g->value16
 VAB_LOOP(load16_cached,
 	 kvm_read_guest_offset_cached(g->kvm->kvm, &g->kvm->cached, &g->value16, 0,
 				      sizeof(g->value16)))
+VAB_LOOP(mark,
+	 (kvm_vcpu_mark_page_dirty(g->kvm->vcpu, gpa_to_gfn(gpa)), 0))
 VAB_LOOP(single_read, locked_read(g, gpa))
 VAB_LOOP(single_write, locked_write(g, gpa))
 VAB_LOOPS(thread_reads, enter(g),
@@ -171,6 +173,7 @@ const struct vab_op vab_kvm_ops[] = {
 	{ "kvm_write_guest_cached", AS_VCPU(VAB_WRITES), .loop = write_cached },
 	{ "kvm_read_guest, 2 bytes", AS_VCPU(VAB_LOADS), .loop = load16 },
 	{ "kvm_read_guest_cached, 2 bytes", AS_VCPU(VAB_LOADS), .loop = load16_cached },
+	{ "kvm_vcpu_mark_page_dirty", AS_VCPU(VAB_NOTHING), .loop = mark },
 	{ "srcu, kvm_read_guest", AS_VCPU(VAB_READS), .loop = single_read },
 	{ "srcu, kvm_write_guest", AS_VCPU(VAB_WRITES), .loop = single_write },
 	{ "kvm_read_guest, 64 a use_mm", VAB_IN_THREAD, VAB_READS,

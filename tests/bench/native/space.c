@@ -10,7 +10,7 @@
 
 #include "binding.h"
 #include "commit.h"
-#include "drain.h"
+#include "grace.h"
 #include "native.h"
 #include "object.h"
 
@@ -26,14 +26,14 @@ static struct mm_struct owner = {
 void space_init(void)
 {
 	space_enter_thread(0);
-	CHECK(!virt_as_drain_init());
+	CHECK(!virt_as_grace_init());
 	CHECK(!virt_as_object_init());
 }
 
 void space_exit(void)
 {
 	virt_as_object_exit();
-	virt_as_drain_exit();
+	virt_as_grace_exit();
 }
 
 void space_enter_thread(unsigned int counter)

@@ -2,11 +2,12 @@
 """What is drawn: a function for each figure, which returns None if it has no rows."""
 
 from gnuplot import COLOURS, Bars, Curves
-from results import PEERS, number, regions_of, title_of
+from results import PEERS, number, span_of, title_of
 
 MET, MISSED = "fc rgb '#009e73'", "fc rgb '#d55e00' fs pattern 4 border rgb '#d55e00'"
 COPIES = {"copy-from": "read, in a bracket that is open",
           "copy-to": "write, in a bracket that is open",
+          "copy-to-logged": "write, in a bracket, to a page that is marked in a log",
           "single-read": "read, bracket included",
           "single-write": "write, bracket included",
           "thread-read": "read, from a kernel thread",
@@ -63,18 +64,44 @@ def maps(results):
                    for case, what in cases.items()], log=True)
 
 
+def harvests(results):
+    """What it takes to read a log in which nothing is dirty."""
+    case = "harvest-clean"
+    if not results.of(case, "virt_as"):
+        return None
+    return Curves("What a harvest of a clean log takes", "both axes logarithmic",
+                  "instructions a harvest",
+                  [(f"nothing is dirty ({case})", results.curves(case, ["virt_as", "kvm"]),
+                    results.limits(case), "GiB of guest memory")], log=True)
+
+
+def harvested_pages(results):
+    """What it takes to read dirty pages."""
+    cases = {"harvest-dirty": ("of 1 TiB", "dirty pages, scattered"),
+             "harvest-space": ("1,000 dirty pages", "GiB of guest memory"),
+             "harvest-logs": ("1,000 dirty pages of 16 GiB", "logs open")}
+    if not all(results.of(case, "virt_as") for case in cases):
+        return None
+    return Curves("What a harvest takes, a dirty page", "both axes logarithmic",
+                  "instructions a dirty page",
+                  [(f"{what} ({case})", results.curves(case, ["virt_as"]),
+                    results.limits(case), xlabel)
+                   for case, (what, xlabel) in cases.items()], log=True)
+
+
 def goals(results):
     """How far each figure is from its limit; where there are several, the worst."""
     found = [(key, rows) for key, rows in results.goals() if rows[0]["limit"]]
     if not found:
         return None
     figure = Bars("Which goals are met", "each figure as a part of its limit, which is dashed; "
-                  "of several numbers of regions the worst", len(found), 0.46)
-    for (_, case, unit, _), rows in found:
+                  "of several sizes the worst", len(found), 0.46)
+    for (_, case, unit, _, _), rows in found:
         row = max(rows, key=lambda row: row["value"] / row["limit"])
-        name = title_of(row, sum(case == key[1] and unit == key[2] for key, _ in found) > 1)
+        calls = {key[3] for key, _ in found if (case, unit) == key[1:3]}
+        name = title_of(row, len(calls) > 1)
         if not case.endswith(" regions"):
-            name += f", {regions_of(rows)}"
+            name += f", {span_of(rows)}"
         met = all(row["goal_met"] for row in rows)
         figure.bar(f"{row['goal']}: {name}", [row["value"] / row["limit"]],
                    f"{'met' if met else 'MISSED'}: {row['value']:.4g} of {row['limit']:g}"
@@ -121,5 +148,6 @@ def native_readers(results):
     return figure
 
 
-FIGURES = {"copies": copies, "lookups": lookups, "maps": maps, "goals": goals,
+FIGURES = {"copies": copies, "lookups": lookups, "maps": maps, "harvests": harvests,
+           "harvested-pages": harvested_pages, "goals": goals,
            "native-lookups": native_lookups, "native-readers": native_readers}

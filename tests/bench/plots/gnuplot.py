@@ -61,17 +61,16 @@ class Figure:
 
 
 class Curves(Figure):
-    """Plots beside each other, of what depends on the number of regions."""
+    """Plots beside each other, of what depends on the number of regions, or a size."""
 
     def __init__(self, title, note, ylabel, panels, log=False):
-        """@panels: [(title, Results.curves(), Results.limits())]"""
-        super().__init__(title, note, 500 * len(panels), 460)
-        rows = [row for _, curves, _ in panels for curve in curves for row in curve[2].values()]
-        least, most = min(row["value"] for row in rows), max(row["value"] for row in rows)
-        tics = ", ".join(f"'{n:,}' {n}" for n in sorted({row["regions"] for row in rows}))
+        """@panels: [(title, Results.curves(), Results.limits()[, what depends on])]"""
+        super().__init__(title, note, max(500 * len(panels), 640), 460)
+        rows = [row for panel in panels for curve in panel[1] for row in curve[2].values()]
+        values = [row["value"] for row in rows] + [at[3] for panel in panels for at in panel[2]]
+        least, most = min(values), max(values)
         self.add("set multiplot", f"set ylabel '{ylabel}'", "set logscale x 2",
-                 "set xlabel 'regions in the map'", "set xrange [0.8:42000]",
-                 f"set xtics ({tics})", "set tmargin at screen 0.79",
+                 "set tmargin at screen 0.79",
                  "set bmargin at screen 0.25", f"set yrange [0:{1.08 * most:g}]")
         if log:
             tics = ", ".join(f"'{n:,}' {n}" for n in
@@ -79,13 +78,22 @@ class Curves(Figure):
             self.add("set logscale y", f"set ytics ({tics})",
                      f"set yrange [{least / 1.5:g}:{most * 1.5:g}]")
         self.keys = {}  # style: name
-        for at, (title, curves, limits) in enumerate(panels):
+        every = {n for panel in panels if len(panel) == 3 for curve in panel[1] for n in curve[2]}
+        for at, (title, curves, limits, *xlabel) in enumerate(panels):
+            self.xaxis(sorted({n for curve in curves for n in curve[2]} if xlabel else every),
+                       *xlabel)
             self.add(f"set title '{title}' offset 0,-0.4",
                      f"set lmargin at screen {(at + 0.2) / len(panels):g}",
                      f"set rmargin at screen {(at + 0.95) / len(panels):g}",
                      "plot " + ", \\\n  ".join(self.curves(curves) + self.limits(limits)),
                      "unset label")  # the title is drawn once
         self.key()
+
+    def xaxis(self, numbers, label="regions in the map"):
+        """With the numbers that there are figures of."""
+        tics = ", ".join(f"'{n:,}' {n}" for n in numbers)
+        self.add(f"set xlabel '{label}'", f"set xtics ({tics})",
+                 f"set xrange [{0.8 * numbers[0]:g}:{1.282 * numbers[-1]:g}]")
 
     def curves(self, curves):
         """What the plot command is told of curves; of a system, all but the first dashed."""

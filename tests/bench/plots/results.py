@@ -23,12 +23,31 @@ def regions_of(rows):
     return f"{span} region{'s' if last > 1 else ''}"
 
 
+def at_of(row):
+    """The number that rows of a case differ in: mostly that of regions."""
+    return row.get("size", row["regions"])
+
+
+def call_of(row):
+    """Its call, without the size that stands behind it."""
+    return row["call"].rpartition(", ")[0] if "size" in row else row["call"]
+
+
+def span_of(rows):
+    """The sizes or numbers of regions, in words."""
+    if "size" not in rows[0]:
+        return regions_of(rows)
+    first, last = min(map(at_of, rows)), max(map(at_of, rows))
+    unit = rows[0]["call"].rpartition(" ")[2]
+    return f"{last:,} {unit}" if first == last else f"{first:,} to {last:,} {unit}"
+
+
 def title_of(row, several=False):
     """What a row is about, with the call if there are several."""
     case = row["case"]
     if case.endswith(" regions"):
         case = case.replace(" to ", f", {row['regions']:,} to ")
-    return f"{case}, {row['call'].split(', ')[-1]}" if several else case
+    return f"{case}, {call_of(row).split(', ')[-1]}" if several else case
 
 
 class Results:
@@ -50,14 +69,14 @@ class Results:
         return [system for system in SYSTEMS if system in there]
 
     def calls(self, case, system):
-        """{call: {regions: row}}"""
+        """{call: {regions or size: row}}"""
         found = {}
-        for row in sorted(self.of(case, system), key=lambda row: row["regions"]):
-            found.setdefault(row["call"], {})[row["regions"]] = row
+        for row in sorted(self.of(case, system), key=at_of):
+            found.setdefault(call_of(row), {})[at_of(row)] = row
         return found
 
     def best(self, case, system):
-        """{regions: the row of the best call}"""
+        """{regions or size: the row of the best call}"""
         found = {}
         for rows in self.calls(case, system).values():
             for regions, row in rows.items():
@@ -66,7 +85,7 @@ class Results:
         return dict(sorted(found.items()))
 
     def curves(self, case, systems):
-        """[(name, system, {regions: row})]: each call of virt_as, of a peer the best."""
+        """[(name, system, {regions or size: row})]: each call of virt_as, of a peer the best."""
         found = []
         for system in systems:
             calls = self.calls(case, system)
@@ -78,11 +97,11 @@ class Results:
         return found
 
     def limits(self, case, offset=0, words=""):
-        """[(name, first regions, last regions, limit)] of the goals about a case."""
+        """[(name, from where, to where, limit)] of the goals about a case."""
         found = {}
         for row in self.of(case):
             if "goal" in row:
-                found.setdefault((row["goal"], row["limit"]), []).append(row["regions"])
+                found.setdefault((row["goal"], row["limit"]), []).append(at_of(row))
         return [(f"goal {goal}: {words}{limit:,}", min(at), max(at), limit + offset)
                 for (goal, limit), at in found.items()]
 
@@ -91,6 +110,7 @@ class Results:
         found = {}
         for row in self.rows:
             if "goal" in row:
-                key = int(row["goal"][1:]), row["case"], row["unit"], row["call"]
+                key = (int(row["goal"][1:]), row["case"], row["unit"], call_of(row),
+                       row["limit"])
                 found.setdefault(key, []).append(row)
         return sorted(found.items(), key=lambda item: item[0][0])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The tables, as reStructuredText."""
 
-from results import PEERS, SYSTEMS, number, regions_of, title_of
+from results import PEERS, SYSTEMS, number, span_of, title_of
 
 HEAD = """.. SPDX-License-Identifier: GPL-2.0-only
 .. Written by "make plots".
@@ -30,9 +30,9 @@ def rst(title, head, lines):
 
 def goals(results):
     """What is wanted and what is; of several numbers of regions the worst."""
-    for (_, case, unit, call), rows in results.goals():
+    for (_, _, unit, call, _), rows in results.goals():
         row = max(rows, key=lambda row: row["value"])
-        yield [row["goal"], title_of(row), call, regions_of(rows), unit, f"{row['value']:g}",
+        yield [row["goal"], title_of(row), call, span_of(rows), unit, f"{row['value']:g}",
                f"{row['limit']:g}", "met" if all(r["goal_met"] for r in rows) else "**missed**"]
 
 
@@ -47,15 +47,16 @@ def operations(results):
             name = f"{case}: {call}" if len(own) > 1 else case
             for at in sorted({*rows, *(n for found in peers.values() for n in found)}):
                 beside = [found.get(at) for found in peers.values()]
-                unit = next(row["unit"] for row in [rows.get(at), *beside] if row)
-                yield line_of(name, at, unit, rows.get(at), beside)
+                row = next(row for row in [rows.get(at), *beside] if row)
+                of = span_of([row]) if "size" in row else f"{at:,}"
+                yield line_of(name, of, row["unit"], rows.get(at), beside)
 
 
 def line_of(name, regions, unit, own, beside):
     """A line of the table of operations."""
     least = min((row["value"] for row in beside if row), default=0)
     ratio = f"{own['value'] / least:.2f}" if own and least > 0 else ""
-    return [name, f"{regions:,}", "over raw" if unit == "overhead" else unit,
+    return [name, regions, "over raw" if unit == "overhead" else unit,
             *(number(row["value"]) if row else "" for row in [own, *beside]), ratio]
 
 
@@ -83,7 +84,7 @@ def tables(results):
     return HEAD + (
         rst("Goals", ["goal", "operation", "call", "of", "unit", "value", "limit", ""],
             list(goals(results)))
-        + rst("Operations", ["operation", "regions", "unit", "virt_as", *PEERS, "ratio"],
+        + rst("Operations", ["operation", "regions or size", "unit", "virt_as", *PEERS, "ratio"],
               list(operations(results)))
         + rst("What everybody pays", ["operation", "call", "insn"], list(raw(results)))
         + rst("Native", ["operation", "system", "call", "unit", *(f"{n:,}" for n in counts)],

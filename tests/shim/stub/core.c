@@ -4,4 +4,5 @@
 
 unsigned int virt_as_max_regions = 32768;
 unsigned int virt_as_max_bindings = 1024;
+unsigned int virt_as_max_logs = 64;
 unsigned long virt_as_max_logged_pages = 1UL << 30;

@@ -16,6 +16,8 @@ long shim_alloc_live(void);
 void shim_user_add(u64 hva, u64 len);
 /* Forget all user memory. */
 void shim_user_reset(void);
+/* Let copies race: in words, each by one relaxed access. */
+extern bool shim_user_races;
 /* The byte behind @hva, and how many follow in the same range; or NULL. */
 u8 *shim_user_at(u64 hva, u64 *left);
 /* Called, if set, for every access of one width. */

@@ -19,6 +19,7 @@ static struct {
 static unsigned int nr_ranges;
 
 void (*shim_user_watch)(u64 hva, unsigned long width);
+bool shim_user_races;
 
 void shim_user_add(u64 hva, u64 len)
 {
@@ -50,6 +51,16 @@ u8 *shim_user_at(u64 hva, u64 *left)
 	return NULL;
 }
 
+/* Of aligned words, one or both of which are guest memory. */
+static void copy_words(u8 *to, const u8 *from, u64 n)
+{
+	u64 i;
+
+	CHECK(!(((unsigned long)to | (unsigned long)from | n) % sizeof(u64)));
+	for (i = 0; i < n; i += sizeof(u64))
+		WRITE_ONCE(*(u64 *)(to + i), from ? READ_ONCE(*(const u64 *)(from + i)) : 0);
+}
+
 /* How many bytes could not be touched. @in or @out is kernel memory, or none. */
 static unsigned long touch(u64 hva, u8 *out, const u8 *in, unsigned long n)
 {
@@ -62,15 +73,18 @@ static unsigned long touch(u64 hva, u8 *out, const u8 *in, unsigned long n)
 
 		if (!user)
 			return n;
-		if (out) {
+		if (shim_user_races)
+			copy_words(out ?: user, out ? user : in, chunk);
+		else if (out)
 			memcpy(out, user, chunk);
-			out += chunk;
-		} else if (in) {
+		else if (in)
 			memcpy(user, in, chunk);
-			in += chunk;
-		} else {
+		else
 			memset(user, 0, chunk);
-		}
+		if (out)
+			out += chunk;
+		else if (in)
+			in += chunk;
 		hva += chunk;
 		n -= chunk;
 	}

@@ -13,10 +13,17 @@ extern unsigned int shim_full_every;
 
 bool atomic_add_unless(atomic_t *v, int add, int unless);
 
+#define xchg(ptr, v)		__atomic_exchange_n((ptr), (v), __ATOMIC_SEQ_CST)
+
 #define SHIM_ATOMIC(prefix, type, value)				\
 static inline value prefix##_read(const type *v)			\
 {									\
 	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);		\
+}									\
+									\
+static inline value prefix##_read_acquire(const type *v)		\
+{									\
+	return __atomic_load_n(&v->counter, __ATOMIC_ACQUIRE);		\
 }									\
 									\
 static inline void prefix##_set(type *v, value i)			\

@@ -29,6 +29,5 @@
 #define BUG()			SHIM_SPLAT("BUG")
 #define might_sleep()		do { } while (0)
 #define might_fault()		do { } while (0)
-#define lockdep_assert_held(l)	do { (void)(l); } while (0)
 
 #endif

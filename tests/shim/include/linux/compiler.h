@@ -41,16 +41,24 @@
 
 /*
  * Single accesses that order nothing: relaxed atomics for a sanitizer, so that
- * they never race by themselves and never make what they guard look ordered.
+ * they never race by themselves and never make what they guard look ordered. But
+ * what is reached by a pointer that was read is read after it.
  */
-#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define SHIM_IS_POINTER(x)	(__builtin_classify_type(x) == 5)
+#define READ_ONCE(x)							\
+	__atomic_load_n(&(x), SHIM_IS_POINTER(x) ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, val)	__atomic_store_n(&(x), (val), __ATOMIC_RELAXED)
+
+/* Of something that has an address. */
+#define data_race(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb()		__atomic_thread_fence(__ATOMIC_RELEASE)
 #define smp_load_acquire(p)	__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define smp_store_release(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define smp_mb__before_atomic()	smp_mb()
+#define smp_mb__after_atomic()	smp_mb()
 #define cpu_relax()		barrier()
 
 #define OPTIMIZER_HIDE_VAR(var)	__asm__ ("" : "=r" (var) : "0" (var))

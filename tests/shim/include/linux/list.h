@@ -30,10 +30,21 @@ static inline bool list_empty(const struct list_head *head)
 	return head->next == head;
 }
 
+#define list_empty_careful(head)					\
+	(__atomic_load_n(&(head)->next, __ATOMIC_RELAXED) == (head))
+
 #define list_entry(ptr, type, member)	container_of(ptr, type, member)
 
 #define list_for_each_entry(pos, head, member)				\
 	for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); \
+	     &(pos)->member != (head);					\
+	     (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
+
+/* From the one after @pos on; that of @head itself is before the first. */
+#define list_prepare_entry(pos, head, member)				\
+	((pos) ?: list_entry(head, __typeof__(*(pos)), member))
+#define list_for_each_entry_continue(pos, head, member)		\
+	for ((pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member); \
 	     &(pos)->member != (head);					\
 	     (pos) = list_entry((pos)->member.next, __typeof__(*(pos)), member))
 

@@ -6,9 +6,12 @@
 #include <linux/align.h>
 #include <linux/export.h>
 #include <linux/bug.h>
+#include <linux/limits.h>
+#include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm_types.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #include <linux/uaccess.h>
 

@@ -16,8 +16,12 @@
 /* Consume, which compilers make an acquire. */
 #define rcu_dereference(p)	__atomic_load_n(&(p), __ATOMIC_CONSUME)
 #define rcu_dereference_check(p, c)	rcu_dereference(p)
-#define rcu_dereference_protected(p, c)	({ (void)(c); READ_ONCE(p); })
-#define rcu_access_pointer(p)	READ_ONCE(p)
+#define rcu_dereference_protected(p, c)					\
+	({								\
+		(void)(c);						\
+		rcu_access_pointer(p);					\
+	})
+#define rcu_access_pointer(p)	__atomic_load_n(&(p), __ATOMIC_RELAXED)
 #define rcu_replace_pointer(p, v, c)					\
 	({								\
 		__auto_type __shim_old = rcu_dereference_protected(p, c); \

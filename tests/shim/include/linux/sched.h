@@ -11,6 +11,7 @@
 struct task_struct {
 	struct mm_struct *mm;
 	unsigned int flags;
+	bool signalled;
 };
 
 extern __thread struct task_struct shim_task;

@@ -3,6 +3,7 @@
 #ifndef _SHIM_LINUX_SLAB_H
 #define _SHIM_LINUX_SLAB_H
 
+#include <linux/cleanup.h>
 #include <linux/gfp.h>
 #include <linux/overflow.h>
 #include <linux/types.h>
@@ -34,6 +35,8 @@ static inline void kvfree(const void *ptr)
 {
 	shim_free(ptr);
 }
+
+DEFINE_FREE(kvfree, void *, kvfree(_T))
 
 #define kmalloc(size, flags)		kvmalloc(size, flags)
 #define kzalloc(size, flags)		kvzalloc(size, flags)

@@ -20,7 +20,7 @@
 #include <linux/types.h>
 #include <sched.h>
 
-#define SHIM_READERS		8
+#define SHIM_READERS		16
 #define SHIM_LINE		64
 
 /* A line long, so that two counters are in two, wherever the array begins. */
@@ -34,6 +34,8 @@ static_assert(sizeof(struct shim_slot) == SHIM_LINE);
 struct srcu_struct {
 	unsigned int idx;
 	struct shim_slot *slots;
+	unsigned long begun;
+	unsigned long over;
 };
 
 /* Which slot this thread has; each thread sets it before its first section. */
@@ -42,6 +44,8 @@ extern __thread unsigned int shim_reader;
 static inline int init_srcu_struct(struct srcu_struct *ssp)
 {
 	ssp->idx = 0;
+	ssp->begun = 0;
+	ssp->over = 0;
 	ssp->slots = kcalloc(SHIM_READERS, sizeof(*ssp->slots), GFP_KERNEL);
 	return ssp->slots ? 0 : -ENOMEM;
 }
@@ -85,6 +89,8 @@ static inline void srcu_read_unlock(struct srcu_struct *ssp, int idx)
 
 static inline void synchronize_srcu(struct srcu_struct *ssp)
 {
+	unsigned long number = __atomic_add_fetch(&ssp->begun, 1, __ATOMIC_SEQ_CST);
+	unsigned long over = READ_ONCE(ssp->over);
 	unsigned long seen;
 	unsigned int i;
 
@@ -95,6 +101,22 @@ static inline void synchronize_srcu(struct srcu_struct *ssp)
 		while ((seen & 1) && smp_load_acquire(&ssp->slots[i].seq) == seen)
 			sched_yield();
 	}
+	while (over < number &&
+	       !__atomic_compare_exchange_n(&ssp->over, &over, number, false,
+					    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		;
+}
+
+/* Any grace period that begins after the one call and ends before the other. */
+static inline unsigned long get_state_synchronize_srcu(struct srcu_struct *ssp)
+{
+	return READ_ONCE(ssp->begun) + 1;
+}
+
+static inline bool poll_state_synchronize_srcu(struct srcu_struct *ssp,
+					       unsigned long cookie)
+{
+	return smp_load_acquire(&ssp->over) >= cookie;
 }
 
 void call_srcu(struct srcu_struct *ssp, struct rcu_head *head,

@@ -4,6 +4,8 @@
 #define _SHIM_LINUX_WAIT_H
 
 #include <linux/bug.h>
+#include <linux/errno.h>
+#include <linux/sched.h>
 #include <linux/types.h>
 #include <pthread.h>
 
@@ -55,7 +57,17 @@ static inline void shim_sleep(wait_queue_head_t *wq, u64 woken)
 		shim_sleep(&(wq), __shim_woken);			\
 	} while (1)
 
-#define wait_event_interruptible(wq, cond)	({ wait_event(wq, cond); 0; })
+/* A signal that comes while it waits is not seen. */
+#define wait_event_interruptible(wq, cond)				\
+	({								\
+		int __shim_err = 0;					\
+									\
+		if (!current->signalled)				\
+			wait_event(wq, cond);				\
+		else if (!(cond))					\
+			__shim_err = -EINTR;				\
+		__shim_err;						\
+	})
 #define wait_event_killable(wq, cond)	wait_event_interruptible(wq, cond)
 #define wait_event_freezable(wq, cond)	wait_event_interruptible(wq, cond)
 
