@@ -241,11 +241,12 @@ static void expect_lookups(struct model *model)
 static void change_some(struct model *model)
 {
 	u64 word = any(model, NR_WORDS);
-	u64 mask = 1ULL << any(model, 64) | 1ULL << any(model, 64);
+	u64 mask = BIT_ULL(any(model, 64));
 	struct virt_as_span *span;
 
 	if (!model->piece[word])
 		return;
+	mask |= BIT_ULL(any(model, 64));
 	span = virt_as_spans_at(model->spans, word);
 	/* Which expect_table() has found already. */
 	if (!span || span->begin > word)

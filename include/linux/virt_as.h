@@ -146,9 +146,9 @@ struct virt_as_word {
  * binding that listens to both sees them one after the other.
  *
  * arm and collect may come any time between log_prepare and the return of log_abort
- * or of log_commit without @on, or virt_as_unbind(), also while another function of
- * the same binding runs, but only one of the two at a time. While a commit is under way the
- * regions in @words can be those of before and of after.
+ * or of log_commit without @on, or the beginning of virt_as_unbind(); also while
+ * another function of the same binding runs, but only one of the two at a time. While
+ * a commit is under way the regions in @words can be those of before and of after.
  *
  * Context: Process context, may sleep, called with the commit lock of the
  * address space held by this thread or, for abort, by another, and no other lock

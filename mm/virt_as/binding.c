@@ -316,8 +316,9 @@ void virt_as_collect_bindings(struct virt_as *as, u64 gpa, u64 last, bool sync)
  * @gpa: guest physical address
  *
  * So that log_commit finds virt_as_region::live for what the binding has. That may be
- * followed until log_commit(false), or commit with a diff that removes the region, or
- * virt_as_unbind() has returned.
+ * followed until log_commit(false), or commit with a diff that removes the region, has
+ * returned; or until virt_as_unbind() is called, before which all writes that the
+ * binding causes must have ended and be marked.
  *
  * Context: In commit and log_commit of @binding.
  * Return: The region of the present map, valid until the function returns; or NULL.

@@ -131,7 +131,10 @@ static int prepare(struct virt_as *as, const struct virt_as_map *old,
 {
 	int err = 0;
 
-	if (request->handover)
+	/* A write by way of one alias is news of the other one, also if that leaves. */
+	if (as->logging && old->nr_aliases)
+		err = virt_as_drain_all_bits(as);
+	if (!err && request->handover)
 		err = virt_as_handover_prepare(request->handover, new, diff);
 	if (!err && as->logging)
 		err = virt_as_logs_prepare(as, old, new);
@@ -154,9 +157,6 @@ static void abort_all(struct virt_as *as, const struct virt_as_diff *diff)
 static void follow(struct virt_as *as, struct virt_as_map *old,
 		   struct virt_as_map *new, struct virt_as_diff *diff)
 {
-	/* A write by way of one alias is news of the other one, also if that leaves. */
-	if (as->logging && old->nr_aliases)
-		virt_as_drain_all_bits(as);
 	publish(as, old, new, diff);
 	if (diff) {
 		if (as->logging)

@@ -102,7 +102,8 @@ static void sections_ended(struct virt_as_grace *grace, bool may_sleep)
 {
 	struct virt_as *as = container_of(grace, struct virt_as, drain_grace);
 
-	if (!may_sleep)
+	/* To see to the logs takes time, and a thread that is not as rare. */
+	if (!may_sleep || as->leaving)
 		virt_as_put_map(as, as->draining);
 	else if (refcount_dec_and_test(&as->draining->users))
 		free_draining(as);

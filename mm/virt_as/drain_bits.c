@@ -33,7 +33,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mm.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include <trace/events/virt_as.h>
 
@@ -226,7 +226,8 @@ static bool take_aliases(struct drain *drain, struct virt_as_walk *walk,
 			return false;
 		walk->alias = cursor;
 	}
-	walk->alias = 0;
+	/* None is left, also for the next hold, until the region's own pages are done. */
+	walk->alias = cursor;
 	return true;
 }
 
@@ -239,13 +240,16 @@ static bool take_aliased(struct drain *drain, struct virt_as_walk *walk,
 
 	for (;;) {
 		u64 until = min(last, first + (step - 1));
+		bool done;
 
 		*next = first;
-		if (!take_aliases(drain, walk, region, first, until) ||
-		    !take_pages(drain, region, first, until, next))
+		if (!take_aliases(drain, walk, region, first, until))
 			return false;
-		if (until == last)
-			return true;
+		done = take_pages(drain, region, first, until, next);
+		if (*next > first)
+			walk->alias = 0;
+		if (!done || until == last)
+			return done;
 		first = until + 1;
 	}
 }
@@ -340,8 +344,9 @@ unsigned int virt_as_drain_bits(struct virt_as *as, struct virt_as_walk *walk,
  * @as: the address space
  *
  * Context: May sleep; takes the log lock, again and again.
+ * Return: 0, or -EINTR if the caller is being killed.
  */
-void virt_as_drain_all_bits(struct virt_as *as)
+int virt_as_drain_all_bits(struct virt_as *as)
 {
 	const u64 last = U64_MAX >> PAGE_SHIFT;
 	struct virt_as_walk walk = {};
@@ -353,8 +358,11 @@ void virt_as_drain_all_bits(struct virt_as *as)
 		moved = virt_as_drain_bits(as, &walk, next, last, &next);
 		mutex_unlock(&as->log_lock);
 		trace_virt_as_log_hold(as->id, moved, 0);
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	} while (next <= last);
+	return 0;
 }
 
 /**

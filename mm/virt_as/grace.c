@@ -43,8 +43,9 @@ static void wait_expedited(struct work_struct *work)
 	struct virt_as_grace *grace = container_of(work, struct virt_as_grace, work);
 
 	synchronize_srcu_expedited(grace->srcu);
-	atomic_dec(&nr_expedited);
 	grace->over(grace, true);
+	/* The thread is taken until now. */
+	atomic_dec(&nr_expedited);
 }
 
 static void background_over(struct rcu_head *rcu)

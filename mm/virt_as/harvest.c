@@ -72,14 +72,17 @@ static __always_inline bool report(struct harvest *harvest, u64 first, u64 end)
 {
 	struct virt_as_extent *extent = &harvest->extents[harvest->nr];
 
-	if (harvest->nr && harvest->covered == first) {
-		extent[-1].len += (end - first) << PAGE_SHIFT;
+	u64 len = (end - first) << PAGE_SHIFT;
+
+	/* Neighbours are one, unless they were the whole space, which has no length. */
+	if (harvest->nr && harvest->covered == first && extent[-1].len + len) {
+		extent[-1].len += len;
 	} else {
 		harvest->full = !harvest->room;
 		if (harvest->full || harvest->nr == VIRT_AS_HARVEST_BATCH)
 			return false;
 		extent->gpa = first << PAGE_SHIFT;
-		extent->len = (end - first) << PAGE_SHIFT;
+		extent->len = len;
 		harvest->nr++;
 		harvest->room--;
 	}
@@ -204,25 +207,34 @@ static int hold(struct harvest *harvest)
 	return 0;
 }
 
-/* What was taken and not delivered is dirty as before. */
+/**
+ * virt_as_log_restore - what was taken and not delivered is dirty as before
+ * @log: the log, in use
+ * @first: first page
+ * @last: last page, inclusive; all that the log covers in between becomes dirty
+ *
+ * Context: May sleep; takes the log lock.
+ */
+void virt_as_log_restore(struct virt_as_log *log, u64 first, u64 last)
+{
+	virt_as_log_fill(log, first, last);
+	atomic64_add(last - first + 1, &log->restored);
+	trace_virt_as_log_restore(log->as->id, last - first + 1);
+}
+
 static void restore(struct harvest *harvest, const struct virt_as_extent *extents,
 		    u32 nr)
 {
-	struct virt_as_log *log = harvest->log;
-	u64 pages = 0;
 	u32 i;
 
 	if (harvest->reap->flags & VIRT_AS_HARVEST_PEEK)
 		return;
 	for (i = 0; i < nr; i++) {
 		u64 first = extents[i].gpa >> PAGE_SHIFT;
-		u64 nr_pages = extents[i].len >> PAGE_SHIFT;
 
-		virt_as_log_fill(log, first, first + nr_pages - 1);
-		pages += nr_pages;
+		virt_as_log_restore(harvest->log, first,
+				    first + (extents[i].len >> PAGE_SHIFT) - 1);
 	}
-	atomic64_add(pages, &log->restored);
-	trace_virt_as_log_restore(log->as->id, pages);
 }
 
 /* Hands on the first @nr extents. -EFAULT if that fails, and then none is left. */

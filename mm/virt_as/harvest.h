@@ -43,6 +43,7 @@ struct virt_as_reap {
 	bool out_more;
 };
 
+void virt_as_log_restore(struct virt_as_log *log, u64 first, u64 last);
 int virt_as_log_harvest(struct virt_as_log *log, struct virt_as_reap *reap);
 
 #endif /* _MM_VIRT_AS_HARVEST_H */

@@ -121,13 +121,22 @@ static void start_watch(struct virt_as *as)
 static void watch(struct work_struct *work)
 {
 	struct virt_as *as = container_of(work, struct virt_as, watch_work.work);
+	const u64 last = U64_MAX >> PAGE_SHIFT;
+	struct virt_as_walk walk = {};
+	unsigned int moved = 0;
 	bool unready;
+	u64 next = 0;
 
-	mutex_lock(&as->log_lock);
-	unready = is_watched(as, true);
-	mutex_unlock(&as->log_lock);
-	if (unready)
-		virt_as_drain_all_bits(as);
+	/* Who closes the last log that is watched waits for one hold of this. */
+	do {
+		mutex_lock(&as->log_lock);
+		unready = is_watched(as, true);
+		if (unready)
+			moved = virt_as_drain_bits(as, &walk, next, last, &next);
+		mutex_unlock(&as->log_lock);
+		trace_virt_as_log_hold(as->id, moved, 0);
+		cond_resched();
+	} while (unready && next <= last);
 	start_watch(as);
 }
 
@@ -275,7 +284,9 @@ static int open_locked(struct virt_as *as, struct virt_as_log *log, u32 flags)
 			return err;
 	} else {
 		/* What was marked for other logs is not for this one. */
-		virt_as_drain_all_bits(as);
+		err = virt_as_drain_all_bits(as);
+		if (err)
+			return err;
 	}
 
 	mutex_lock(&as->log_lock);

@@ -171,8 +171,9 @@ static long run_harvest(void *context, union virt_as_argument *arg, void __user 
 	if (virt_as_reply(user, arg, sizeof(*harvest))) {
 		/* It does not know what it was given: all may be given again. */
 		if (!(harvest->flags & VIRT_AS_HARVEST_PEEK) && reap.out_units)
-			virt_as_log_fill(log, reap.first,
-					 (reap.out_more ? reap.out_next : reap.last + 1) - 1);
+			virt_as_log_restore(log, reap.first,
+					    (reap.out_more ? reap.out_next :
+							     reap.last + 1) - 1);
 		err = -EFAULT;
 	}
 	virt_as_log_unuse(log);

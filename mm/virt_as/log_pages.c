@@ -21,18 +21,23 @@ static u64 max_map_words(void)
 	return virt_as_max_logged_pages / VIRT_AS_WORD_PAGES + 2ULL * virt_as_max_regions;
 }
 
-/* A table that covers more. What is clean and not needed does not count. */
+/*
+ * A table that covers more, up to @max_words. What the next commit would drop does not
+ * count, unless it is as much again: something may keep commits from dropping it.
+ */
 static struct virt_as_spans *extend(struct virt_as_log *log,
 				    const struct virt_as_runs *wanted,
 				    const struct virt_as_runs *in_use, u64 max_words)
 {
-	u64 kept;
+	u64 kept, all;
 
 	mutex_lock(&log->as->log_lock);
 	kept = virt_as_spans_kept(log->spans, wanted, in_use);
+	all = log->spans->nr_words;
 	mutex_unlock(&log->as->log_lock);
 	return virt_as_spans_extend(log->spans, wanted, in_use,
-				    max_words - min(max_words, kept));
+				    min(max_words - min(max_words, kept),
+					2 * max_words - min(2 * max_words, all)));
 }
 
 /**

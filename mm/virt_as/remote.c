@@ -135,6 +135,7 @@ static void run_job(struct work_struct *work)
 	mmput_async(mm);
 	if (job->motion != VIRT_AS_READ)
 		mark_job(job);
+	__acquire(&as->srcu);
 	srcu_up_read(&as->srcu, job->srcu_idx);
 	virt_as_put_map(as, job->map);
 
@@ -202,6 +203,8 @@ static void start_job(struct job *job, struct virt_as_section *section,
 	job->map = (struct virt_as_map *)section->map;
 	refcount_inc(&job->map->users);
 	job->srcu_idx = srcu_down_read(&job->as->srcu);
+	/* For sparse: the job carries the lock from here to run_job(). */
+	__release(&job->as->srcu);
 	mmget(job->map->mm);
 	queue_work(wq, &job->work);
 }

@@ -24,6 +24,7 @@
  */
 #include <linux/err.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "bits.h"
@@ -88,6 +89,12 @@ static bool overlaps(const struct virt_as_span *span, const struct virt_as_runs 
 	return i < runs->nr && runs->run[i].begin < span->end;
 }
 
+/*
+ * Spans of a table, which is gone over when the map changes. A map has half as many
+ * regions at most.
+ */
+#define VIRT_AS_MAX_SPANS	(128U << 10)
+
 static bool is_dirty(const struct virt_as_span *span)
 {
 	u64 nr = span->bits->nr_words;
@@ -114,6 +121,7 @@ u64 virt_as_spans_kept(const struct virt_as_spans *spans,
 	for (i = 0; spans && i < spans->nr; i++) {
 		const struct virt_as_span *span = &spans->span[i];
 
+		cond_resched();
 		if (overlaps(span, wanted) || overlaps(span, in_use) || is_dirty(span))
 			words += span->end - span->begin;
 	}
@@ -162,6 +170,7 @@ static int fill(struct virt_as_spans *to, const struct virt_as_spans *old,
 		u64 begin = max(wanted->run[run].begin, covered);
 		u64 end = wanted->run[run].end;
 
+		cond_resched();
 		while (begin < end) {
 			u64 stop = end;
 
@@ -175,7 +184,7 @@ static int fill(struct virt_as_spans *to, const struct virt_as_spans *old,
 			if (begin >= stop)
 				continue;
 			added += stop - begin;
-			if (added > max_words)
+			if (added > max_words || to->nr >= VIRT_AS_MAX_SPANS)
 				return -EDQUOT;
 			if (append(to, begin, stop))
 				return -ENOMEM;
@@ -237,6 +246,7 @@ void virt_as_spans_install(struct virt_as_spans **slot,
 	for (i = 0; i < next->nr; i++) {
 		struct virt_as_span *span = &next->span[i];
 
+		cond_resched();
 		span->fresh = false;
 		if (prune && !span->needed && !is_dirty(span)) {
 			virt_as_bits_put(span->bits);
@@ -259,6 +269,7 @@ void virt_as_spans_discard(struct virt_as_spans *next)
 	u32 i;
 
 	for (i = 0; next && i < next->nr; i++) {
+		cond_resched();
 		if (next->span[i].fresh)
 			virt_as_bits_put(next->span[i].bits);
 	}
@@ -273,8 +284,10 @@ void virt_as_spans_free(struct virt_as_spans *spans)
 {
 	u32 i;
 
-	for (i = 0; spans && i < spans->nr; i++)
+	for (i = 0; spans && i < spans->nr; i++) {
+		cond_resched();
 		virt_as_bits_put(spans->span[i].bits);
+	}
 	kvfree(spans);
 }
 

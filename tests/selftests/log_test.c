@@ -416,6 +416,7 @@ TEST_F(log, top_of_the_space)
 	struct virt_as_entry map = clean(as_ram(-4 * PG, 4 * PG, self->mem));
 	struct virt_as_harvest h = log_range(-64 * PG, TOP, 0);
 	int vat = vat_bound(self->as, RIGHTS_RW);
+	struct virt_as_extent halves[2];
 	__u64 bits = 0;
 
 	ASSERT_LE(0, vat);
@@ -439,6 +440,15 @@ TEST_F(log, top_of_the_space)
 	EXPECT_EQ(0, log_harvest_bits(self->log, &h, &bits));
 	EXPECT_EQ(3, bits);
 	EXPECT_TAKEN("", self->log);
+	/* All units of the space in one extent would have no length that can be said. */
+	EXPECT_EQ(0, log_mark(self->log, 0, PG));
+	EXPECT_EQ(0, log_mark(self->log, -PG, PG));
+	h.flags = 0;
+	ASSERT_EQ(0, log_harvest(self->log, &h, halves, 2));
+	EXPECT_EQ(2, h.out_pages);
+	ASSERT_EQ(2, h.out_nr_extents);
+	EXPECT_EQ(1ULL << 63, halves[1].gpa);
+	EXPECT_EQ(1ULL << 63, halves[1].len);
 	EXPECT_EQ(0, log_mark(self->log, -PG, PG));
 	EXPECT_EQ(0, log_clear(self->log, PG, -PG));
 	EXPECT_TAKEN("", self->log);

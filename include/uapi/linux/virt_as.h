@@ -432,9 +432,10 @@ struct virt_as_harvest {
  * @out_done: extents that were done, all of them if the call succeeded
  *
  * CLEAR makes pages clean in this log, as after a PEEK: to be called before the
- * pages are read. What was written since the last harvest of any log stays dirty. MARK makes pages dirty in this log, as what was harvested and could
- * not be used after all; they need not be in the map any more. Neither has to do
- * with any other log.
+ * pages are read. What was written since the last harvest of any log stays dirty.
+ * MARK makes pages dirty in this log, as what was harvested and could not be used
+ * after all; they need not be in the map any more. Neither has to do with any other
+ * log.
  */
 struct virt_as_extents {
 	__u32 size;
