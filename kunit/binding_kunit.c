@@ -8,12 +8,11 @@
 
 #include "binding.h"
 #include "drain.h"
-#include "mock.h"
+#include "mocks.h"
 #include "object.h"
 #include "suites.h"
 #include "world.h"
 
-#define NR_MOCKS	3
 #define REPLACE		VIRT_AS_COMMIT_REPLACE
 
 /**
@@ -34,14 +33,11 @@ static struct stage *set_stage(struct kunit *test)
 {
 	struct stage *stage = kunit_kzalloc(test, sizeof(*stage), GFP_KERNEL);
 	struct world *world;
-	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, stage);
 	world = world_make(test);
 	stage->world = world;
-	spin_lock_init(&stage->log.lock);
-	for (i = 0; i < NR_MOCKS; i++)
-		mock_init(&stage->mocks[i], world, &stage->log, 'A' + i);
+	mocks_init(stage->mocks, world, &stage->log);
 	stage->map[0] = world_ram(world, 0, 0, 1);
 	world_replace(world, stage->map, 1);
 	stage->map[0].hva += PAGES(8);
@@ -49,30 +45,9 @@ static struct stage *set_stage(struct kunit *test)
 	return stage;
 }
 
-/* Binds the mocks of @names, in that order, and clears the log. */
-static void bind_all(struct stage *stage, const char *names)
-{
-	for (; *names; names++)
-		KUNIT_ASSERT_EQ(stage->world->test, mock_bind(&stage->mocks[*names - 'A']), 0);
-	stage->log.len = 0;
-	stage->log.text[0] = 0;
-}
-
 static int commit(struct stage *stage)
 {
 	return world_commit(stage->world, REPLACE, stage->map, 2);
-}
-
-static void expect_log(struct stage *stage, const char *wanted)
-{
-	unsigned int i;
-
-	KUNIT_EXPECT_STREQ(stage->world->test, stage->log.text, wanted);
-	for (i = 0; i < NR_MOCKS; i++)
-		KUNIT_EXPECT_EQ(stage->world->test,
-				atomic_read(&stage->mocks[i].violations), 0);
-	stage->log.len = 0;
-	stage->log.text[0] = 0;
 }
 
 static void follows(struct kunit *test)
@@ -83,20 +58,20 @@ static void follows(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_EQ(test, mock_bind(mock), 0);
-	expect_log(stage, "pA cA ");
+	mocks_expect(stage->mocks, "pA cA ");
 	KUNIT_EXPECT_EQ(test, mock->generation, 2);
 	KUNIT_EXPECT_EQ(test, mock->nr, 1);
 	KUNIT_EXPECT_PTR_EQ(test, mock->new_mm, world->mm);
 	for (i = 0; i < 6; i++) {
 		KUNIT_EXPECT_EQ(test, world_commit(world, REPLACE, stage->map, i % 3), 0);
-		expect_log(stage, "pA cA ");
+		mocks_expect(stage->mocks, "pA cA ");
 		KUNIT_EXPECT_EQ(test, mock->nr, i % 3);
 		KUNIT_EXPECT_PTR_EQ(test, mock->old_mm, world->mm);
 		KUNIT_EXPECT_TRUE(test, mock_has_map(mock, &mock->binding));
 	}
 	mock_unbind(mock);
 	KUNIT_EXPECT_EQ(test, commit(stage), 0);
-	expect_log(stage, "");
+	mocks_expect(stage->mocks, "");
 	KUNIT_EXPECT_EQ(test, world->as->nr_bindings, 0);
 }
 
@@ -128,10 +103,10 @@ static void refuses(struct kunit *test)
 	const struct virt_as_map *map = rcu_access_pointer(as->map);
 	unsigned int i;
 
-	bind_all(stage, "ABC");
+	mocks_bind(stage->mocks, "ABC");
 	stage->mocks[refusal->who].refuse = refusal->err;
 	KUNIT_EXPECT_EQ(test, commit(stage), refusal->err);
-	expect_log(stage, refusal->log);
+	mocks_expect(stage->mocks, refusal->log);
 	KUNIT_EXPECT_EQ(test, stage->world->request.out_generation,
 			refusal->err == -EINTR ? 0 : 2);
 	KUNIT_EXPECT_EQ(test, stage->world->request.out_index, VIRT_AS_NO_INDEX);
@@ -142,7 +117,7 @@ static void refuses(struct kunit *test)
 
 	stage->mocks[refusal->who].refuse = 0;
 	KUNIT_EXPECT_EQ(test, commit(stage), 0);
-	expect_log(stage, "pA pB pC cA cB cC ");
+	mocks_expect(stage->mocks, "pA pB pC cA cB cC ");
 	for (i = 0; i < NR_MOCKS; i++)
 		KUNIT_EXPECT_TRUE(test, mock_has_map(&stage->mocks[i],
 						     &stage->mocks[i].binding));
@@ -152,14 +127,14 @@ static void tries(struct kunit *test)
 {
 	struct stage *stage = set_stage(test);
 
-	bind_all(stage, "ABC");
+	mocks_bind(stage->mocks, "ABC");
 	KUNIT_EXPECT_EQ(test, world_commit(stage->world, REPLACE | VIRT_AS_COMMIT_TRY,
 					   stage->map, 2), 0);
-	expect_log(stage, "pA pB pC aC aB aA ");
+	mocks_expect(stage->mocks, "pA pB pC aC aB aA ");
 	stage->mocks[1].refuse = -EBUSY;
 	KUNIT_EXPECT_EQ(test, world_commit(stage->world, REPLACE | VIRT_AS_COMMIT_TRY,
 					   stage->map, 2), -EBUSY);
-	expect_log(stage, "pA pB aA ");
+	mocks_expect(stage->mocks, "pA pB aA ");
 	KUNIT_EXPECT_EQ(test, stage->world->as->generation, 2);
 }
 
@@ -175,12 +150,12 @@ static void refuses_to_bind(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, mock->binding.as);
 	KUNIT_EXPECT_EQ(test, as->nr_bindings, 0);
 	KUNIT_EXPECT_EQ(test, refcount_read(&as->refs), 1);
-	expect_log(stage, "pA ");
+	mocks_expect(stage->mocks, "pA ");
 	KUNIT_EXPECT_EQ(test, commit(stage), 0);
-	expect_log(stage, "");
+	mocks_expect(stage->mocks, "");
 	mock->refuse = 0;
 	KUNIT_EXPECT_EQ(test, mock_bind(mock), 0);
-	expect_log(stage, "pA cA ");
+	mocks_expect(stage->mocks, "pA cA ");
 	KUNIT_EXPECT_EQ(test, mock->generation, 3);
 }
 
@@ -202,14 +177,6 @@ static void limit(struct kunit *test)
 }
 
 /* A is slow in one call. Meanwhile B is unbound, and has not to wait for it. */
-struct slowness {
-	const char *name;
-	const char *order;
-	enum mock_call slow;
-	int err;	/* of C, if it is bound */
-	const char *log;
-};
-
 static const struct slowness slownesses[] = {
 	{ "comes after in prepare", "AB", MOCK_PREPARE, 0, "pA cA " },
 	{ "has prepared", "BA", MOCK_PREPARE, 0, "pB pA aB cA " },
@@ -221,30 +188,19 @@ static const struct slowness slownesses[] = {
 
 KUNIT_ARRAY_PARAM_DESC(slowness, slownesses, name);
 
-static long unbind_b_meanwhile(struct world *world, void *arg)
-{
-	struct stage *stage = arg;
-	struct mock *slow = &stage->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->entered));
-	mock_unbind(&stage->mocks[1]);
-	KUNIT_EXPECT_EQ(world->test, atomic_read(&slow->in_call), 1);
-	WRITE_ONCE(slow->open, true);
-	return 0;
-}
-
 static void unbind_beside_slow(struct kunit *test)
 {
 	const struct slowness *slowness = test->param_value;
 	struct stage *stage = set_stage(test);
 	struct world_thread *thread;
 
-	bind_all(stage, slowness->order);
+	mocks_bind(stage->mocks, slowness->order);
 	stage->mocks[2].refuse = slowness->err;
 	stage->mocks[0].slow = slowness->slow;
-	thread = world_start(stage->world, WORLD_MM_NONE, unbind_b_meanwhile, stage);
+	thread = world_start(stage->world, WORLD_MM_NONE, mocks_unbind_b_meanwhile,
+			     stage->mocks);
 	KUNIT_EXPECT_EQ(test, commit(stage), slowness->err);
-	expect_log(stage, slowness->log);
+	mocks_expect(stage->mocks, slowness->calls);
 	world_join(thread);
 	KUNIT_EXPECT_EQ(test, stage->world->as->generation, slowness->err ? 2 : 3);
 	KUNIT_EXPECT_EQ(test, stage->world->as->nr_prepared, 0);
@@ -258,26 +214,6 @@ static const struct slowness ends[] = {
 
 KUNIT_ARRAY_PARAM_DESC(end, ends, name);
 
-static long unbind_a(struct world *world, void *arg)
-{
-	struct stage *stage = arg;
-	struct mock *slow = &stage->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->entered));
-	mock_unbind(slow);
-	return READ_ONCE(slow->open);
-}
-
-static long open_a_once_dying(struct world *world, void *arg)
-{
-	struct stage *stage = arg;
-	struct mock *slow = &stage->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->binding.dying));
-	WRITE_ONCE(slow->open, true);
-	return 0;
-}
-
 /* Unbinding A waits for the call to A that is in flight. */
 static void unbind_slow(struct kunit *test)
 {
@@ -285,16 +221,18 @@ static void unbind_slow(struct kunit *test)
 	struct stage *stage = set_stage(test);
 	struct world_thread *unbinder, *opener;
 
-	bind_all(stage, end->order);
+	mocks_bind(stage->mocks, end->order);
 	stage->mocks[2].refuse = end->err;
 	stage->mocks[0].slow = end->slow;
-	unbinder = world_start(stage->world, WORLD_MM_NONE, unbind_a, stage);
-	opener = world_start(stage->world, WORLD_MM_NONE, open_a_once_dying, stage);
+	unbinder = world_start(stage->world, WORLD_MM_NONE, mocks_unbind_a,
+			       stage->mocks);
+	opener = world_start(stage->world, WORLD_MM_NONE, mocks_open_a_once_dying,
+			     stage->mocks);
 	KUNIT_EXPECT_EQ(test, commit(stage), end->err);
 	KUNIT_EXPECT_EQ(test, world_join(unbinder), 1);
 	world_join(opener);
 
-	expect_log(stage, end->log);
+	mocks_expect(stage->mocks, end->calls);
 	KUNIT_EXPECT_EQ(test, stage->world->as->nr_prepared, 0);
 }
 
@@ -350,14 +288,14 @@ static void others_wait(struct kunit *test)
 	struct stage *stage = set_stage(test);
 	struct world_thread *other, *opener;
 
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 	stage->mocks[0].slow = waiter->slow;
 	other = world_start(stage->world, WORLD_MM_OWNER, wait_for_turn, stage);
 	opener = world_start(stage->world, WORLD_MM_NONE, open_a_later, stage);
 	KUNIT_EXPECT_EQ(test, commit(stage), 0);
 	KUNIT_EXPECT_EQ(test, world_join(other), 0);
 	world_join(opener);
-	expect_log(stage, waiter->log);
+	mocks_expect(stage->mocks, waiter->log);
 	KUNIT_EXPECT_EQ(test, stage->world->as->generation, waiter->binds ? 3 : 4);
 	KUNIT_EXPECT_TRUE(test, mock_has_map(&stage->mocks[waiter->binds ? 2 : 0],
 					     &stage->mocks[0].binding));

@@ -12,12 +12,11 @@
 #include "log.h"
 #include "logs.h"
 #include "map.h"
-#include "mock.h"
+#include "mocks.h"
 #include "object.h"
 #include "spans.h"
 #include "suites.h"
 
-#define NR_MOCKS	3
 #define REPLACE		VIRT_AS_COMMIT_REPLACE
 
 struct asked {
@@ -56,42 +55,15 @@ struct stage {
 static struct stage *set_stage(struct kunit *test)
 {
 	struct stage *stage = kunit_kzalloc(test, sizeof(*stage), GFP_KERNEL);
-	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, stage);
 	stage->world = world_make(test);
-	spin_lock_init(&stage->calls.lock);
-	for (i = 0; i < NR_MOCKS; i++)
-		mock_init(&stage->mocks[i], stage->world, &stage->calls, 'A' + i);
+	mocks_init(stage->mocks, stage->world, &stage->calls);
 	stage->map[0] = world_ram(stage->world, PAGES(0), 0, 4);
 	stage->map[1] = world_ram(stage->world, PAGES(100), 10, 4);
 	world_replace(stage->world, stage->map, 2);
 	stage->writer = writer_make(stage->world);
 	return stage;
-}
-
-static void forget_calls(struct stage *stage)
-{
-	stage->calls.len = 0;
-	stage->calls.text[0] = 0;
-}
-
-static void bind_all(struct stage *stage, const char *names)
-{
-	for (; *names; names++)
-		KUNIT_ASSERT_EQ(stage->world->test, mock_bind(&stage->mocks[*names - 'A']), 0);
-	forget_calls(stage);
-}
-
-static void expect_calls(struct stage *stage, const char *wanted)
-{
-	unsigned int i;
-
-	KUNIT_EXPECT_STREQ(stage->world->test, stage->calls.text, wanted);
-	for (i = 0; i < NR_MOCKS; i++)
-		KUNIT_EXPECT_EQ(stage->world->test,
-				atomic_read(&stage->mocks[i].violations), 0);
-	forget_calls(stage);
 }
 
 static void follows(struct kunit *test)
@@ -101,25 +73,25 @@ static void follows(struct kunit *test)
 	struct virt_as_log *log, *other;
 	u32 i;
 
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 	for (i = 0; i < 2; i++) {
 		log = log_open(world, 0, 0);
-		expect_calls(stage, "PA BA ");
+		mocks_expect(stage->mocks, "PA BA ");
 		other = log_open(world, 0, 0);
-		expect_calls(stage, "");
+		mocks_expect(stage->mocks, "");
 		writer_touch(stage->writer, 1);
 		log_expect(world, log, 0, "1");
-		expect_calls(stage, "kA rA ");
+		mocks_expect(stage->mocks, "kA rA ");
 		log_expect(world, other, 0, "1");
-		expect_calls(stage, "kA ");
+		mocks_expect(stage->mocks, "kA ");
 		world_replace(world, stage->map, 2);
-		expect_calls(stage, "pA cA ");
+		mocks_expect(stage->mocks, "pA cA ");
 		log_close(world, log);
 		logs_settle(world);
-		expect_calls(stage, "");
+		mocks_expect(stage->mocks, "");
 		log_close(world, other);
 		logs_settle(world);
-		expect_calls(stage, "EA ");
+		mocks_expect(stage->mocks, "EA ");
 	}
 }
 
@@ -145,17 +117,17 @@ static void refuses(struct kunit *test)
 	struct stage *stage = set_stage(test);
 	struct virt_as *as = stage->world->as;
 
-	bind_all(stage, "ABC");
+	mocks_bind(stage->mocks, "ABC");
 	stage->mocks[refusal->who].refuse_log = refusal->err;
 	KUNIT_EXPECT_PTR_EQ(test, virt_as_log_open(as, 0, 0), ERR_PTR(refusal->err));
-	expect_calls(stage, refusal->calls);
+	mocks_expect(stage->mocks, refusal->calls);
 	KUNIT_EXPECT_FALSE(test, as->logging);
 	KUNIT_EXPECT_EQ(test, as->nr_logs, 0);
 	KUNIT_EXPECT_NULL(test, live_region(stage->world, 0)->live);
 
 	stage->mocks[refusal->who].refuse_log = 0;
 	log_open(stage->world, 0, 0);
-	expect_calls(stage, "PA PB PC BA BB BC ");
+	mocks_expect(stage->mocks, "PA PB PC BA BB BC ");
 }
 
 /* Who comes while there is a log is told of both: prepared first, begun last. */
@@ -167,37 +139,29 @@ static void binds_later(struct kunit *test)
 
 	mock->refuse_log = -EBUSY;
 	KUNIT_EXPECT_EQ(test, mock_bind(mock), -EBUSY);
-	expect_calls(stage, "PA ");
+	mocks_expect(stage->mocks, "PA ");
 	mock->refuse_log = 0;
 	mock->refuse = -ENOSPC;
 	KUNIT_EXPECT_EQ(test, mock_bind(mock), -ENOSPC);
-	expect_calls(stage, "PA pA AA ");
+	mocks_expect(stage->mocks, "PA pA AA ");
 	KUNIT_EXPECT_TRUE(test, list_empty(&stage->world->as->armers));
 	writer_touch(stage->writer, 0);
 	log_expect(stage->world, log, 0, "0");
-	expect_calls(stage, "");
+	mocks_expect(stage->mocks, "");
 	mock->refuse = 0;
 	KUNIT_EXPECT_EQ(test, mock_bind(mock), 0);
-	expect_calls(stage, "PA pA cA BA ");
+	mocks_expect(stage->mocks, "PA pA cA BA ");
 	KUNIT_EXPECT_TRUE(test, mock_has_map(mock, &mock->binding));
 	writer_touch(stage->writer, 0);
 	log_expect(stage->world, log, 0, "0");
-	expect_calls(stage, "kA rA ");
+	mocks_expect(stage->mocks, "kA rA ");
 	mock_unbind(mock);
 	log_close(stage->world, log);
 	logs_settle(stage->world);
-	expect_calls(stage, "");
+	mocks_expect(stage->mocks, "");
 }
 
 /* A is slow in one call. Meanwhile B is unbound, and has not to wait for it. */
-struct slowness {
-	const char *name;
-	const char *order;
-	enum mock_call slow;
-	int err;	/* of C, if it is bound */
-	const char *calls;
-};
-
 static const struct slowness slownesses[] = {
 	{ "comes after in log_prepare", "AB", MOCK_LOG_PREPARE, 0, "PA BA " },
 	{ "has prepared", "BA", MOCK_LOG_PREPARE, 0, "PB PA AB BA " },
@@ -208,18 +172,6 @@ static const struct slowness slownesses[] = {
 };
 
 KUNIT_ARRAY_PARAM_DESC(slowness, slownesses, name);
-
-static long unbind_b_meanwhile(struct world *world, void *arg)
-{
-	struct stage *stage = arg;
-	struct mock *slow = &stage->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->entered));
-	mock_unbind(&stage->mocks[1]);
-	KUNIT_EXPECT_EQ(world->test, atomic_read(&slow->in_call), 1);
-	WRITE_ONCE(slow->open, true);
-	return 0;
-}
 
 static void try_open(struct stage *stage, int err)
 {
@@ -236,12 +188,13 @@ static void unbind_beside_slow(struct kunit *test)
 	struct stage *stage = set_stage(test);
 	struct world_thread *thread;
 
-	bind_all(stage, slowness->order);
+	mocks_bind(stage->mocks, slowness->order);
 	stage->mocks[2].refuse_log = slowness->err;
 	stage->mocks[0].slow = slowness->slow;
-	thread = world_start(stage->world, WORLD_MM_NONE, unbind_b_meanwhile, stage);
+	thread = world_start(stage->world, WORLD_MM_NONE, mocks_unbind_b_meanwhile,
+			     stage->mocks);
 	try_open(stage, slowness->err);
-	expect_calls(stage, slowness->calls);
+	mocks_expect(stage->mocks, slowness->calls);
 	world_join(thread);
 	KUNIT_EXPECT_EQ(test, stage->world->as->nr_prepared, 0);
 	KUNIT_EXPECT_EQ(test, stage->world->as->logging, !slowness->err);
@@ -255,24 +208,6 @@ static const struct slowness ends[] = {
 
 KUNIT_ARRAY_PARAM_DESC(end, ends, name);
 
-static long unbind_a(struct world *world, void *arg)
-{
-	struct mock *slow = &((struct stage *)arg)->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->entered));
-	mock_unbind(slow);
-	return READ_ONCE(slow->open);
-}
-
-static long open_a_once_dying(struct world *world, void *arg)
-{
-	struct mock *slow = &((struct stage *)arg)->mocks[0];
-
-	world_wait(world, READ_ONCE(slow->binding.dying));
-	WRITE_ONCE(slow->open, true);
-	return 0;
-}
-
 /* Unbinding A waits for the call to A that is in flight, and then aborts. */
 static void unbind_slow(struct kunit *test)
 {
@@ -280,15 +215,17 @@ static void unbind_slow(struct kunit *test)
 	struct stage *stage = set_stage(test);
 	struct world_thread *unbinder, *opener;
 
-	bind_all(stage, end->order);
+	mocks_bind(stage->mocks, end->order);
 	stage->mocks[2].refuse_log = end->err;
 	stage->mocks[0].slow = end->slow;
-	unbinder = world_start(stage->world, WORLD_MM_NONE, unbind_a, stage);
-	opener = world_start(stage->world, WORLD_MM_NONE, open_a_once_dying, stage);
+	unbinder = world_start(stage->world, WORLD_MM_NONE, mocks_unbind_a,
+			       stage->mocks);
+	opener = world_start(stage->world, WORLD_MM_NONE, mocks_open_a_once_dying,
+			     stage->mocks);
 	try_open(stage, end->err);
 	KUNIT_EXPECT_EQ(test, world_join(unbinder), 1);
 	world_join(opener);
-	expect_calls(stage, end->calls);
+	mocks_expect(stage->mocks, end->calls);
 	KUNIT_EXPECT_EQ(test, stage->world->as->nr_prepared, 0);
 }
 
@@ -313,9 +250,9 @@ static void slow_end(struct kunit *test)
 	struct world_thread *thread;
 	struct virt_as_log *log;
 
-	bind_all(stage, "AB");
+	mocks_bind(stage->mocks, "AB");
 	log = log_open(world, 0, 0);
-	forget_calls(stage);
+	mocks_forget(stage->mocks);
 	slow->slow = MOCK_LOG_END;
 	log_close(world, log);
 	world_wait(world, READ_ONCE(slow->entered));
@@ -326,7 +263,7 @@ static void slow_end(struct kunit *test)
 	WRITE_ONCE(slow->open, true);
 	KUNIT_EXPECT_EQ(test, world_join(thread), 0);
 	logs_settle(world);
-	expect_calls(stage, "EA PA BA EA ");
+	mocks_expect(stage->mocks, "EA PA BA EA ");
 }
 
 /* What arm is told of is in all logs already, and in no live bits any more. */
@@ -374,7 +311,7 @@ static void arm_stage(struct stage *stage)
 {
 	stage->mocks[0].context = stage;
 	stage->mocks[0].on_arm = check_arm;
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 }
 
 static void arms_what_was_taken(struct kunit *test)
@@ -427,6 +364,22 @@ static void arms_in_holds(struct kunit *test)
 	KUNIT_EXPECT_GE(test, stage->mocks[0].calls[MOCK_ARM], 20000 / VIRT_AS_HOLD_PAGES);
 }
 
+/* A log, and a section on a map of which page 2 was written and leaves. */
+static struct virt_as_log *log_what_leaves(struct stage *stage,
+					   struct virt_as_section *section)
+{
+	struct world *world = stage->world;
+	struct virt_as_log *log;
+
+	arm_stage(stage);
+	log = log_open(world, 0, 0);
+	KUNIT_ASSERT_EQ(world->test, virt_as_begin(&stage->writer->binding, section), 0);
+	KUNIT_EXPECT_EQ(world->test, world_commit(world, REPLACE | VIRT_AS_COMMIT_NOWAIT,
+						  &stage->map[1], 1), 0);
+	KUNIT_EXPECT_EQ(world->test, virt_as_mark_gpa(section, PAGES(2), 1), 0);
+	return log;
+}
+
 /* Regions that leave while a binding has not followed yet, or has. */
 static void arms_what_leaves(struct kunit *test)
 {
@@ -435,12 +388,7 @@ static void arms_what_leaves(struct kunit *test)
 	struct virt_as_section section;
 	struct virt_as_log *log;
 
-	arm_stage(stage);
-	log = log_open(world, 0, 0);
-	KUNIT_ASSERT_EQ(test, virt_as_begin(&stage->writer->binding, &section), 0);
-	KUNIT_EXPECT_EQ(test, world_commit(world, REPLACE | VIRT_AS_COMMIT_NOWAIT,
-					   &stage->map[1], 1), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_mark_gpa(&section, PAGES(2), 1), 0);
+	log = log_what_leaves(stage, &section);
 	log_expect(world, log, 0, "2");
 	expect_armed(stage, 1 << 2, 0);
 	KUNIT_EXPECT_EQ(test, virt_as_mark_gpa(&section, PAGES(3), 1), 0);
@@ -458,19 +406,14 @@ static void no_arm_after_end(struct kunit *test)
 	struct virt_as_section section;
 	struct virt_as_log *log;
 
-	arm_stage(stage);
-	log = log_open(world, 0, 0);
-	KUNIT_ASSERT_EQ(test, virt_as_begin(&stage->writer->binding, &section), 0);
-	KUNIT_EXPECT_EQ(test, world_commit(world, REPLACE | VIRT_AS_COMMIT_NOWAIT,
-					   &stage->map[1], 1), 0);
-	KUNIT_EXPECT_EQ(test, virt_as_mark_gpa(&section, PAGES(2), 1), 0);
+	log = log_what_leaves(stage, &section);
 	log_close(world, log);
 	logs_settle(world);
-	expect_calls(stage, "PA BA pA cA EA ");
+	mocks_expect(stage->mocks, "PA BA pA cA EA ");
 	KUNIT_EXPECT_EQ(test, mock_bind(&stage->mocks[1]), 0);
 	virt_as_end(&section);
 	world_wait(world, virt_as_drained(world->as));
-	expect_calls(stage, "pB cB ");
+	mocks_expect(stage->mocks, "pB cB ");
 }
 
 static void mark_asked(struct mock *mock, u64 gpa, u64 last, bool sync)
@@ -491,7 +434,7 @@ static void collects(struct kunit *test)
 	struct virt_as_log *log;
 	struct catch *catch;
 
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 	log = log_open(world, 0, 0);
 	stage->live = live_region(world, 100)->live;
 	mock->context = stage;
@@ -526,7 +469,7 @@ static void harvest_beside_slow(struct kunit *test)
 	struct virt_as_log *log;
 	u32 i;
 
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 	log = log_open(world, 0, 0);
 	for (i = 0; i < ARRAY_SIZE(slow); i++) {
 		WRITE_ONCE(mock->entered, false);
@@ -542,7 +485,7 @@ static void harvest_beside_slow(struct kunit *test)
 		stage->map[1].flags = VIRT_AS_ENTRY_CLEAN;
 		stage->map[1].hva += PAGES(1);
 	}
-	expect_calls(stage, "PA BA pA kA rA cA pA cA kA rA ");
+	mocks_expect(stage->mocks, "PA BA pA kA rA cA pA cA kA rA ");
 }
 
 static long harvest_along(struct world *world, void *arg)
@@ -561,7 +504,7 @@ static void writes_beside_slow(struct kunit *test)
 	struct world *world = stage->world;
 	struct world_thread *thread;
 
-	bind_all(stage, "A");
+	mocks_bind(stage->mocks, "A");
 	stage->log = log_open(world, 0, 0);
 	writer_touch(stage->writer, 0);
 	mock->slow = MOCK_ARM;

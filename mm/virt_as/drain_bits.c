@@ -340,13 +340,14 @@ unsigned int virt_as_drain_bits(struct virt_as *as, struct virt_as_walk *walk,
 }
 
 /**
- * virt_as_drain_all_bits - move all live bits into the logs
+ * virt_as_drain_wanted - move live bits into the logs, as long as that is wanted
  * @as: the address space
+ * @wanted: asked before each hold, under the log lock
  *
  * Context: May sleep; takes the log lock, again and again.
  * Return: 0, or -EINTR if the caller is being killed.
  */
-int virt_as_drain_all_bits(struct virt_as *as)
+int virt_as_drain_wanted(struct virt_as *as, bool (*wanted)(struct virt_as *as))
 {
 	const u64 last = U64_MAX >> PAGE_SHIFT;
 	struct virt_as_walk walk = {};
@@ -355,6 +356,10 @@ int virt_as_drain_all_bits(struct virt_as *as)
 
 	do {
 		mutex_lock(&as->log_lock);
+		if (!wanted(as)) {
+			mutex_unlock(&as->log_lock);
+			break;
+		}
 		moved = virt_as_drain_bits(as, &walk, next, last, &next);
 		mutex_unlock(&as->log_lock);
 		trace_virt_as_log_hold(as->id, moved, 0);
@@ -363,6 +368,23 @@ int virt_as_drain_all_bits(struct virt_as *as)
 		cond_resched();
 	} while (next <= last);
 	return 0;
+}
+
+static bool always(struct virt_as *as)
+{
+	return true;
+}
+
+/**
+ * virt_as_drain_all_bits - move all live bits into the logs
+ * @as: the address space
+ *
+ * Context: As virt_as_drain_wanted().
+ * Return: As virt_as_drain_wanted().
+ */
+int virt_as_drain_all_bits(struct virt_as *as)
+{
+	return virt_as_drain_wanted(as, always);
 }
 
 /**

@@ -24,6 +24,7 @@ struct virt_as_walk {
 
 unsigned int virt_as_drain_bits(struct virt_as *as, struct virt_as_walk *walk,
 				u64 first, u64 last, u64 *next);
+int virt_as_drain_wanted(struct virt_as *as, bool (*wanted)(struct virt_as *as));
 int virt_as_drain_all_bits(struct virt_as *as);
 void virt_as_drain_leaving(struct virt_as *as);
 

@@ -109,6 +109,12 @@ static bool is_watched(struct virt_as *as, bool unready)
 	return false;
 }
 
+/* Somebody may poll for more dirty pages than there are. */
+static bool is_awaited(struct virt_as *as)
+{
+	return is_watched(as, true);
+}
+
 /* Nothing happens if it is started already, or nobody needs it. */
 static void start_watch(struct virt_as *as)
 {
@@ -121,22 +127,9 @@ static void start_watch(struct virt_as *as)
 static void watch(struct work_struct *work)
 {
 	struct virt_as *as = container_of(work, struct virt_as, watch_work.work);
-	const u64 last = U64_MAX >> PAGE_SHIFT;
-	struct virt_as_walk walk = {};
-	unsigned int moved = 0;
-	bool unready;
-	u64 next = 0;
 
 	/* Who closes the last log that is watched waits for one hold of this. */
-	do {
-		mutex_lock(&as->log_lock);
-		unready = is_watched(as, true);
-		if (unready)
-			moved = virt_as_drain_bits(as, &walk, next, last, &next);
-		mutex_unlock(&as->log_lock);
-		trace_virt_as_log_hold(as->id, moved, 0);
-		cond_resched();
-	} while (unready && next <= last);
+	virt_as_drain_wanted(as, is_awaited);
 	start_watch(as);
 }
 

@@ -16,7 +16,7 @@ struct virt_as_map;
 
 /* Pages, and words of them, that one hold of the log lock takes or gives. */
 #define VIRT_AS_HOLD_PAGES	4096U
-#define VIRT_AS_HOLD_WORDS	(VIRT_AS_HOLD_PAGES / 64)
+#define VIRT_AS_HOLD_WORDS	(VIRT_AS_HOLD_PAGES / VIRT_AS_WORD_PAGES)
 
 /**
  * struct virt_as_log - one consumer's view of what was written

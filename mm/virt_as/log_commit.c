@@ -116,34 +116,23 @@ void virt_as_logs_install(struct virt_as *as, struct virt_as_diff *diff)
 }
 
 /* The same memory at the same gpa, with other permissions, has not changed. */
-static bool only_protected(const struct virt_as_diff *diff,
+static bool only_protected(const struct virt_as_map *old,
+			   const struct virt_as_diff *diff,
 			   const struct virt_as_region *region)
 {
-	u32 low = 0;
-	u32 high = diff->nr_removed;
-	const struct virt_as_region *was;
+	const struct virt_as_region *was = virt_as_map_find(old, region->gpa);
 
-	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-
-		if (diff->removed[middle]->gpa < region->gpa)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (diff->old_mm != diff->new_mm || low == diff->nr_removed)
-		return false;
-	was = diff->removed[low];
-	return was->gpa == region->gpa && was->len == region->len &&
-	       was->hva == region->hva && was->type == region->type;
+	return diff->old_mm == diff->new_mm && was && was->gpa == region->gpa &&
+	       was->len == region->len && was->hva == region->hva &&
+	       was->type == region->type;
 }
 
 /**
  * virt_as_logs_added - make dirty what the new map has and the old one had not
- * @as: the address space
+ * @as: the address space, with the old map in virt_as::draining
  * @diff: what has changed
  *
- * Context: Commit lock held; may sleep.
+ * Context: Commit lock held, before the drain is started; may sleep.
  */
 void virt_as_logs_added(struct virt_as *as, const struct virt_as_diff *diff)
 {
@@ -156,7 +145,7 @@ void virt_as_logs_added(struct virt_as *as, const struct virt_as_diff *diff)
 
 			if (region->type != VIRT_AS_TYPE_RAM ||
 			    region->flags & VIRT_AS_ENTRY_CLEAN ||
-			    only_protected(diff, region))
+			    only_protected(as->draining, diff, region))
 				continue;
 			virt_as_log_fill(log, region->gpa >> PAGE_SHIFT,
 					 virt_as_region_last(region) >> PAGE_SHIFT);

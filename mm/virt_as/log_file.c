@@ -286,7 +286,7 @@ static u64 covered_pages(struct virt_as_log *log)
 	mutex_lock(&log->as->log_lock);
 	words = log->spans->nr_words;
 	mutex_unlock(&log->as->log_lock);
-	return words * 64;
+	return words * VIRT_AS_WORD_PAGES;
 }
 
 static void log_show_fdinfo(struct seq_file *m, struct file *file)
