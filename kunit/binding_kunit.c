@@ -8,6 +8,7 @@
 
 #include "binding.h"
 #include "drain.h"
+#include "grace.h"
 #include "mocks.h"
 #include "object.h"
 #include "suites.h"
@@ -73,6 +74,40 @@ static void follows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, commit(stage), 0);
 	mocks_expect(stage->mocks, "");
 	KUNIT_EXPECT_EQ(test, world->as->nr_bindings, 0);
+}
+
+static void hold(struct mock *mock, const struct virt_as_diff *diff)
+{
+	virt_as_hold_drain(&mock->binding);
+}
+
+/* What a binding has made of the old map keeps it from draining, and nothing else. */
+static void holds_drain(struct kunit *test)
+{
+	struct stage *stage = set_stage(test);
+	struct mock *mock = &stage->mocks[0];
+	struct world *world = stage->world;
+	struct virt_as *as = world->as;
+	const u32 nowait = REPLACE | VIRT_AS_COMMIT_NOWAIT;
+
+	mocks_bind(stage->mocks, "AB");
+	mock->on_commit = hold;
+	KUNIT_EXPECT_EQ(test, world_commit(world, nowait, stage->map, 2), 0);
+	mocks_expect(stage->mocks, "pA pB cA cB ");
+	KUNIT_EXPECT_TRUE(test, mock_has_map(mock, &mock->binding));
+	/* The sections' grace period alone is not enough. */
+	virt_as_grace_finish(&as->drain_grace);
+	KUNIT_EXPECT_FALSE(test, virt_as_drained(as));
+	KUNIT_EXPECT_EQ(test, world_commit(world, nowait, stage->map, 1), -EAGAIN);
+	mocks_expect(stage->mocks, "");
+
+	mock->on_commit = NULL;
+	virt_as_release_drain(&mock->binding);
+	KUNIT_EXPECT_EQ(test, commit(stage), 0);
+	KUNIT_EXPECT_TRUE(test, virt_as_drained(as));
+	mocks_expect(stage->mocks, "pA pB cA cB ");
+	mock_unbind(&stage->mocks[1]);
+	mock_unbind(mock);
 }
 
 struct refusal {
@@ -459,6 +494,7 @@ static void racing(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(follows),
+	KUNIT_CASE(holds_drain),
 	KUNIT_CASE_PARAM(refuses, refusal_gen_params),
 	KUNIT_CASE(tries),
 	KUNIT_CASE(refuses_to_bind),

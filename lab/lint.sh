@@ -7,7 +7,7 @@ kernel
 cd "$ROOT"
 
 c_files() { files | grep -E '\.[ch]$'; }
-kernel_files() { files | grep -E '^(mm|include|kunit|samples/virt_as|tests/modules|tests/bench/module)/.*\.[ch]$'; }
+kernel_files() { files | grep -E '^(mm|virt|include|kunit|samples/virt_as|tests/modules|tests/bench/module)/.*\.[ch]$'; }
 uapi_files() { files | grep -E '^include/uapi/.*\.h$'; }
 
 # Files with a first line that names a shell, and those that such files source.

@@ -272,6 +272,8 @@ int virt_as_bind_file(struct file *file, struct virt_as_binding *binding,
 void virt_as_unbind(struct virt_as_binding *binding);
 const struct virt_as_region *virt_as_region_at(struct virt_as_binding *binding,
 					       u64 gpa);
+void virt_as_hold_drain(struct virt_as_binding *binding);
+void virt_as_release_drain(struct virt_as_binding *binding);
 
 int virt_as_begin(struct virt_as_binding *binding,
 		  struct virt_as_section *section);
@@ -499,6 +501,14 @@ static inline const struct virt_as_region *
 virt_as_region_at(struct virt_as_binding *binding, u64 gpa)
 {
 	return NULL;
+}
+
+static inline void virt_as_hold_drain(struct virt_as_binding *binding)
+{
+}
+
+static inline void virt_as_release_drain(struct virt_as_binding *binding)
+{
 }
 
 static inline int virt_as_begin(struct virt_as_binding *binding,

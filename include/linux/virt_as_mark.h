@@ -54,6 +54,8 @@ struct virt_as_bits {
 
 #if IS_ENABLED(CONFIG_VIRT_AS)
 
+void virt_as_bits_get(struct virt_as_bits *bits);
+void virt_as_bits_put(struct virt_as_bits *bits);
 void virt_as_mark_first(struct virt_as_bits *live, u64 bit);
 void virt_as_mark_range(struct virt_as_bits *live, u64 gpa, u64 len);
 

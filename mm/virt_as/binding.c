@@ -39,6 +39,7 @@
 
 #include "binding.h"
 #include "diff.h"
+#include "drain.h"
 #include "map.h"
 #include "object.h"
 
@@ -332,6 +333,41 @@ const struct virt_as_region *virt_as_region_at(struct virt_as_binding *binding,
 					lockdep_is_held(&as->commit_lock)), gpa);
 }
 EXPORT_SYMBOL_GPL(virt_as_region_at);
+
+/**
+ * virt_as_hold_drain - the binding goes on using the map that was replaced
+ * @binding: the binding
+ *
+ * For who has made something of the old map that its own readers may still use. The
+ * old map has not drained, and no other commit is made, until virt_as_release_drain().
+ *
+ * Context: In commit of @binding, once, with a diff that replaces a map.
+ */
+void virt_as_hold_drain(struct virt_as_binding *binding)
+{
+	struct virt_as *as = binding->as;
+
+	lockdep_assert_held(&as->commit_lock);
+
+	refcount_inc(&as->draining->users);
+}
+EXPORT_SYMBOL_GPL(virt_as_hold_drain);
+
+/**
+ * virt_as_release_drain - the binding has ceased to use the map that was replaced
+ * @binding: a binding that has called virt_as_hold_drain(), and is still bound
+ *
+ * What its readers wrote until then is marked.
+ *
+ * Context: Any that may take a spinlock.
+ */
+void virt_as_release_drain(struct virt_as_binding *binding)
+{
+	struct virt_as *as = binding->as;
+
+	virt_as_put_map(as, as->draining);
+}
+EXPORT_SYMBOL_GPL(virt_as_release_drain);
 
 /* Shows a new binding the whole map, as one addition. */
 static int show_map(struct virt_as *as, struct virt_as_binding *binding)

@@ -90,6 +90,7 @@ void virt_as_bits_get(struct virt_as_bits *bits)
 {
 	refcount_inc(&bits->refs);
 }
+EXPORT_SYMBOL_GPL(virt_as_bits_get);
 
 /**
  * virt_as_bits_put - drop a reference
@@ -102,6 +103,7 @@ void virt_as_bits_put(struct virt_as_bits *bits)
 	if (bits && refcount_dec_and_test(&bits->refs))
 		kvfree(bits);
 }
+EXPORT_SYMBOL_GPL(virt_as_bits_put);
 
 /**
  * virt_as_bits_next - the next word that may have a bit set

@@ -22,8 +22,6 @@
 struct virt_as_word;
 
 struct virt_as_bits *virt_as_bits_alloc(u64 first, u64 nr);
-void virt_as_bits_get(struct virt_as_bits *bits);
-void virt_as_bits_put(struct virt_as_bits *bits);
 
 u64 virt_as_bits_next(const struct virt_as_bits *bits, u64 word, u64 end);
 unsigned int virt_as_bits_take_some(struct virt_as_bits *live, u64 *next, u64 end,

@@ -23,15 +23,14 @@
 EXPORT_SYMBOL_IF_KUNIT(virt_as_alloc);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_bind);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_bits_alloc);
-EXPORT_SYMBOL_IF_KUNIT(virt_as_bits_get);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_bits_next);
-EXPORT_SYMBOL_IF_KUNIT(virt_as_bits_put);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_commit_map);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_diff_build);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_diff_free);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_drain_all_bits);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_drained);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_file_open);
+EXPORT_SYMBOL_IF_KUNIT(virt_as_grace_finish);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_handover_end);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_log_close);
 EXPORT_SYMBOL_IF_KUNIT(virt_as_log_cover);

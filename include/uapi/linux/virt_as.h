@@ -65,6 +65,9 @@
  * EACCES      the region does not permit this access
  * ENXIO       the region has no host address (VIRT_AS_TYPE_NOHVA)
  * EBUSY       a binding cannot follow this commit now
+ * EFBIG       a VM is bound, and a region has more pages than a memslot can have
+ * EDOM        a VM is bound, and a region lies beyond what its page tables map
+ * EADDRINUSE  a VM is bound, and a region lies where KVM itself has put a page
  * ENOSYS      the kernel has no such system call, or virt_as is not initialized
  * EMFILE      the process has too many files open
  * ENFILE      the system has too many files open
