@@ -38,6 +38,7 @@ kernel() {
 		die "the headers of Linux $KVER are not installed in $KHEADERS"
 	KPACKAGE=$(dpkg-query -W -f='${Version}' "linux-headers-$KVER")
 	KIMAGE=$CACHE/linux-image-${KVER}_$KPACKAGE
+	KGUEST=$CACHE/linux-image-${KVER%-amd64}-cloud-amd64_$KPACKAGE
 	KSRC=$CACHE/linux-source-$KPACKAGE
 }
 
