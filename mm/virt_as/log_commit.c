@@ -120,11 +120,14 @@ static bool only_protected(const struct virt_as_map *old,
 			   const struct virt_as_diff *diff,
 			   const struct virt_as_region *region)
 {
-	const struct virt_as_region *was = virt_as_map_find(old, region->gpa);
+	const struct virt_as_region *was;
 
-	return diff->old_mm == diff->new_mm && was && was->gpa == region->gpa &&
-	       was->len == region->len && was->hva == region->hva &&
-	       was->type == region->type;
+	/* Nothing to look for when a map is made from nothing. */
+	if (!diff->nr_removed || diff->old_mm != diff->new_mm)
+		return false;
+	was = virt_as_map_find(old, region->gpa);
+	return was && was->gpa == region->gpa && was->len == region->len &&
+	       was->hva == region->hva && was->type == region->type;
 }
 
 /**

@@ -265,6 +265,7 @@ TEST_F_TIMEOUT(commit, as_many_as_kvm_has, 600)
 	unsigned char *mem = mmap(NULL, 2 * (nr + 2) * PG, PROT_READ | PROT_WRITE,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	struct virt_as_entry *map = calloc(nr + 2, sizeof(*map));
+	const int rounds = effort(1, 2, 4);
 	int other;
 
 	ASSERT_EQ(32764, nr);
@@ -274,8 +275,8 @@ TEST_F_TIMEOUT(commit, as_many_as_kvm_has, 600)
 	EXPECT_REFUSED(ENOSPC, VIRT_AS_NO_INDEX, b->as, VIRT_AS_COMMIT_REPLACE, 0, map,
 		       nr + 1);
 	EXPECT_EQ(1000, guest_read(self->vcpu, RAM));
-	for (int i = 0; i < 2; i++) {
-		/* The second time all of them go, too. */
+	for (int i = 0; i < rounds; i++) {
+		/* From the second time on all of them go, too. */
 		ASSERT_EQ(0, as_replace(b->as, map, nr));
 		*(__u64 *)(uintptr_t)map[nr - 1].hva = 4711 + i;
 		EXPECT_EQ(4711 + i, guest_read(self->vcpu, map[nr - 1].gpa));
@@ -283,7 +284,7 @@ TEST_F_TIMEOUT(commit, as_many_as_kvm_has, 600)
 		make_many(map + 1, nr, mem + (nr + 2) * PG);
 	}
 	EXPECT_REFUSED(ENOSPC, VIRT_AS_NO_INDEX, b->as, 0, 0, &map[nr], 1);
-	EXPECT_EQ(4712, guest_read(self->vcpu, map[nr - 1].gpa));
+	EXPECT_EQ(4710 + rounds, guest_read(self->vcpu, map[nr - 1].gpa));
 
 	/* At bind it is the same. */
 	other = as_create();

@@ -5,6 +5,8 @@
  */
 #include "kvm_bound.h"
 
+#include <assert.h>
+
 #define VMCB_GPA	SYS_FREE_GPA
 #define HSAVE_GPA	(SYS_FREE_GPA + PG)
 #define MSR_HSAVE	0xc0010117
@@ -65,7 +67,7 @@ static int run_a_guest(struct vcpu *vcpu, unsigned char *sys, bool nested_paging
 	struct met met = {};
 	int err;
 
-	_Static_assert(offsetof(struct vmcb, pat) == 0x668, "as in the manual");
+	static_assert(offsetof(struct vmcb, pat) == 0x668, "as in the manual");
 	fill_vmcb((struct vmcb *)(sys + VMCB_GPA), nested_paging);
 	err = as_ioctl(vcpu->fd, KVM_GET_SREGS, &sregs);
 	sregs.efer |= EFER_SVME;
