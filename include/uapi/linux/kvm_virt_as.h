@@ -27,7 +27,7 @@
  * BIND makes the map of the address space the VM's memory map, all at once. From then
  * on each commit to the address space replaces it while vCPUs run: an access of a vCPU
  * sees the old map or the new one, never a hole nor a mixture. UNBIND leaves the VM
- * without memory.
+ * without memory; it waits for vCPUs that are in a page fault, and cannot be interrupted.
  *
  * The fd must have the rights BIND, READ and WRITE. The address space must be owned by
  * the process that made the VM, and have a map that KVM can follow, now and at every
@@ -46,14 +46,14 @@
  *                  which a VM cannot follow
  * ENOTEMPTY        BIND: the VM has memory slots of its own
  * EPROTONOSUPPORT  BIND: the VM has dirty rings, which know nothing of address spaces
- * ENOENT           UNBIND: the VM is not bound
+ * ENOENT           UNBIND: the VM is not bound (EBUSY while BIND or UNBIND is under way)
  * ENOSPC           more regions than KVM has slots; or the limit of bindings
  * EFBIG            a region has more pages than a slot can have
  * EDOM             a region lies beyond what the guest's page tables can map
  * EADDRINUSE       a region lies where KVM itself has put a page
  * ENXIO            a region has no host address (VIRT_AS_TYPE_NOHVA)
  * ENOMEM           no memory
- * EINTR            BIND: a signal came first
+ * EINTR            BIND: the caller is being killed
  * ===============  ==================================================================
  *
  * While a VM is bound, KVM_SET_USER_MEMORY_REGION, KVM_SET_USER_MEMORY_REGION2,
